@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: PostgreSQL */
+int
+main(void)
+{
+    return 2;
+}

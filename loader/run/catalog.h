@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Run catalogue: what a run consists of and how far it is, in RUN/run.db
+ * (SQLite, WAL).  What it does not list does not exist: a staged file counts
+ * from the moment its row is committed.
+ *
+ *     chunk    PLANNED --staged--> STAGED --loaded--> (ledger in the target)
+ *     entry    PENDING --done----> DONE
+ *     table    OK --failed--> FAILED: its chunks are not handed out any more
+ *
+ * Only the main thread of the one process that holds the run's lock writes.
+ * Whether a chunk has been loaded or an entry restored is the target's ledger's
+ * word: these marks are forgotten at the start of every load and read anew.
+ *
+ * Memory does not grow with tables or chunks: work is fetched one by one.
+ * Here is the seam behind which another store could stand, with leases in
+ * place of "taken".  The schema is documented in docs/run-catalog.md.
+ */
+
+#include <stdint.h>
+
+#include "formats/chunk.h"
+#include "formats/copy_rows.h"
+#include "formats/digest.h"
+#include "io/cleanup.h"
+#include "io/err.h"
+#include "loader/run/run_dir.h"
+
+struct catalog;
+
+/* Outcome: there is no (more) such thing. */
+enum { CATALOG_E_NONE = 1 };
+
+/* Opens RUN/run.db; create makes it (schema version 1) when missing.  A newer
+   version, or a file that is not ours, is refused. */
+int catalog_open(struct catalog **ret, const struct run_dir *dir, int create,
+                 struct err *err);
+struct catalog *catalog_free(struct catalog *c);
+DEFINE_CLEANUP(struct catalog *, catalog_free)
+
+/* Several changes as one.  free without commit rolls back. */
+int catalog_begin(struct catalog *c, struct err *err);
+int catalog_commit(struct catalog *c, struct err *err);
+
+/* Forget tables, chunks, entries, sequences, settings: a run begun again. */
+int catalog_clear(struct catalog *c, struct err *err);
+
+/*
+ * Facts about the run, by name: "run.id", "export.state", "source.version"...
+ * (the list is in docs/run-catalog.md).  The caller frees *ret; E_NONE when
+ * never set.
+ */
+int catalog_get(struct catalog *c, const char *key, char **ret,
+                struct err *err);
+int catalog_set(struct catalog *c, const char *key, const char *value,
+                struct err *err);
+
+/* ---- tables ---- */
+
+struct catalog_column {
+    char *name;
+    char *type; /* format_type(): schema-qualified where not built in */
+};
+
+struct catalog_table {
+    uint64_t id;  /* 1...; given by add */
+    uint32_t oid; /* at the source */
+    char *schema;
+    char *name;
+    enum copy_format format;
+    uint64_t n_bytes; /* estimate, with TOAST */
+    unsigned n_columns;
+    struct catalog_column *columns; /* those that COPY carries, in order */
+};
+
+struct catalog_table *catalog_table_free(struct catalog_table *t);
+DEFINE_CLEANUP(struct catalog_table *, catalog_table_free)
+
+/* Stores t and sets t->id. */
+int catalog_add_table(struct catalog *c, struct catalog_table *t,
+                      struct err *err);
+int catalog_find_table(struct catalog *c, uint64_t id,
+                       struct catalog_table **ret, struct err *err);
+/* The table after id (0: the first) in the order of their numbers; E_NONE. */
+int catalog_next_table(struct catalog *c, uint64_t id,
+                       struct catalog_table **ret, struct err *err);
+/* Its chunks and entries are not handed out any more; the reason is kept. */
+int catalog_table_failed(struct catalog *c, uint64_t table,
+                         const struct err *why, struct err *err);
+/* Failures are forgotten when a command begins: it tries again. */
+int catalog_forget_failures(struct catalog *c, struct err *err);
+
+/* ---- chunks ---- */
+
+/* Blocks [lo, hi) of the table's heap; the whole table: 0, OPEN. */
+#define CATALOG_OPEN_END UINT64_MAX
+
+struct catalog_chunk {
+    uint64_t id; /* 1...; given by add */
+    uint64_t lo, hi;
+    uint64_t n_bytes;            /* estimate */
+    struct catalog_table *table; /* owned, filled by the fetching calls */
+    /* Since it is STAGED: */
+    char *file; /* "tables/<dir>/<file>" under data/ */
+    uint64_t file_len;
+    unsigned char sha256[32];
+    struct chunk_totals totals;
+};
+
+struct catalog_chunk *catalog_chunk_free(struct catalog_chunk *k);
+DEFINE_CLEANUP(struct catalog_chunk *, catalog_chunk_free)
+
+int catalog_add_chunk(struct catalog *c, uint64_t table,
+                      struct catalog_chunk *k, struct err *err);
+
+/* The largest PLANNED chunk that is not taken; takes it.  E_NONE. */
+int catalog_take_to_export(struct catalog *c, struct catalog_chunk **ret,
+                           struct err *err);
+/* The file is durable: now it counts. */
+int catalog_chunk_staged(struct catalog *c, const struct catalog_chunk *k,
+                         struct err *err);
+
+/* The next STAGED chunk that is not loaded and not taken, of a table with
+   fewer than max_per_table chunks taken; takes it.  E_NONE. */
+int catalog_take_to_load(struct catalog *c, unsigned max_per_table,
+                         struct catalog_chunk **ret, struct err *err);
+int catalog_chunk_loaded(struct catalog *c, uint64_t chunk, struct err *err);
+
+/* All STAGED chunks of the table after chunk (0: from the first); E_NONE. */
+int catalog_next_chunk(struct catalog *c, uint64_t table, uint64_t chunk,
+                       struct catalog_chunk **ret, struct err *err);
+
+/* The sum over the table's chunks; E_NONE when not all are STAGED. */
+int catalog_table_totals(struct catalog *c, uint64_t table,
+                         struct chunk_totals *ret, struct err *err);
+
+/* A chunk of this name is staged (for the sweep). */
+int catalog_has_file(struct catalog *c, const char *file, int *ret,
+                     struct err *err);
+
+/* ---- entries of the schema that are restored after the data ---- */
+
+struct catalog_entry {
+    int64_t id;     /* pg_dump's dump id */
+    unsigned order; /* in the archive: dependencies come first */
+    char *type;     /* "INDEX", "CONSTRAINT", "FK CONSTRAINT", "TRIGGER"... */
+    char *schema;   /* may be "" */
+    char *name;     /* pg_dump's tag */
+    char *sql;
+    uint64_t table; /* restored as soon as this table is loaded; 0: after all
+                       tables, one by one, in order */
+};
+
+struct catalog_entry *catalog_entry_free(struct catalog_entry *e);
+DEFINE_CLEANUP(struct catalog_entry *, catalog_entry_free)
+
+int catalog_add_entry(struct catalog *c, const struct catalog_entry *e,
+                      struct err *err);
+/*
+ * The next entry whose time has come and which is not done nor taken; takes
+ * it: first those of a complete table (largest table first, by order within
+ * the table, one at a time a table), then, when all chunks are loaded and
+ * all of those are done, the others, one at a time.  E_NONE.
+ */
+int catalog_take_entry(struct catalog *c, struct catalog_entry **ret,
+                       struct err *err);
+int catalog_entry_done(struct catalog *c, int64_t entry, struct err *err);
+int catalog_entry_failed(struct catalog *c, int64_t entry,
+                         const struct err *why, struct err *err);
+
+/* ---- sequences ---- */
+
+struct catalog_sequence {
+    char *schema;
+    char *name;
+    int64_t last_value;
+    int is_called;
+};
+
+struct catalog_sequence *catalog_sequence_free(struct catalog_sequence *q);
+DEFINE_CLEANUP(struct catalog_sequence *, catalog_sequence_free)
+
+int catalog_add_sequence(struct catalog *c, const struct catalog_sequence *q,
+                         struct err *err);
+/* In order; *cursor begins at 0. */
+int catalog_next_sequence(struct catalog *c, uint64_t *cursor,
+                          struct catalog_sequence **ret, struct err *err);
+
+/* ---- what is not copied, with the reason: no silent skip ---- */
+
+struct catalog_skip {
+    char *kind; /* "foreign table", "materialized view"... */
+    char *schema;
+    char *name;
+    char *reason;
+    int harmless; /* a rule of the user's, or made again in another way */
+};
+
+struct catalog_skip *catalog_skip_free(struct catalog_skip *s);
+DEFINE_CLEANUP(struct catalog_skip *, catalog_skip_free)
+int catalog_add_skip(struct catalog *c, const struct catalog_skip *s,
+                     struct err *err);
+int catalog_next_skip(struct catalog *c, uint64_t *cursor,
+                      struct catalog_skip **ret, struct err *err);
+
+/* ---- a new load, and what all show ---- */
+
+/* Forget which chunks are loaded and which entries done. */
+int catalog_forget_load(struct catalog *c, struct err *err);
+
+struct catalog_counts {
+    uint64_t n_tables, n_tables_failed;
+    uint64_t n_chunks, n_chunks_staged, n_chunks_loaded;
+    uint64_t n_entries, n_entries_done, n_entries_failed;
+    uint64_t n_skipped, n_skipped_harmful;
+    uint64_t planned_bytes, staged_bytes_estimated; /* of the estimates */
+    uint64_t loaded_bytes_estimated;
+    uint64_t raw_bytes, file_bytes, n_rows; /* of what is STAGED */
+};
+
+int catalog_count(struct catalog *c, struct catalog_counts *ret,
+                  struct err *err);
+
+/* The failed tables and entries, one by one, for the report; *cursor begins
+   at 0.  what is "table public.t" or "entry INDEX public i"; the caller frees
+   both.  E_NONE. */
+int catalog_next_failure(struct catalog *c, uint64_t *cursor, char **what,
+                         char **why, struct err *err);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Progress: what every worker is at, and the total, shown to people.
+ *
+ * Workers add to their own cell and never wait; the main thread draws.  On a
+ * terminal: one line a worker and a total, drawn over itself a few times a
+ * second.  Elsewhere: a plain line now and then.  All of it goes to stderr.
+ */
+
+#include <stdint.h>
+
+#include "io/cleanup.h"
+#include "io/err.h"
+
+struct progress;
+struct progress_cell; /* one worker's; belongs to the progress */
+
+enum progress_style {
+    PROGRESS_AUTO, /* terminal or plain, by what stderr is */
+    PROGRESS_PLAIN,
+    PROGRESS_QUIET, /* notes only */
+};
+
+int progress_new(struct progress **ret, enum progress_style style,
+                 struct err *err);
+struct progress *progress_free(struct progress *p);
+DEFINE_CLEANUP(struct progress *, progress_free)
+
+/* A lane's heading ("export"), its workers, how much there is to do in all
+   and how much of it was done by earlier calls (in estimated bytes). */
+int progress_lane(struct progress *p, const char *name, unsigned n_workers,
+                  uint64_t total, uint64_t done, struct err *err);
+struct progress_cell *progress_cell(struct progress *p, unsigned lane,
+                                    unsigned worker);
+
+/* By the worker: it begins label (copied), of about this size... */
+void progress_begin(struct progress_cell *c, const char *label,
+                    uint64_t expected);
+/* ...has come that far (bytes and rows of this task so far)... */
+void progress_at(struct progress_cell *c, uint64_t bytes, uint64_t rows);
+/* ...and is done with it (ok), or has lost it. */
+void progress_end(struct progress_cell *c, int ok);
+
+/* By the main thread.  draw is cheap when it is not yet time. */
+void progress_draw(struct progress *p);
+/* A line that stays, above the moving ones: warnings, what was resumed. */
+void progress_note(struct progress *p, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Take the moving lines away; the account of what was done follows. */
+void progress_finish(struct progress *p);

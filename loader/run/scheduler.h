@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Scheduler: who works next, what is tried again and when it is over, as a
+ * pure function of what has happened.  It waits for nothing and asks nobody,
+ * not even for the time, so a seeded simulation can drive it through years of
+ * failures.
+ *
+ * Work flows in lanes (export, load, ...); a lane has slots, one a worker:
+ *
+ *     IDLE --FETCH--> ASKED --found--> BUSY --done--> IDLE
+ *                       |               |  ^
+ *                       +--dry--> IDLE  |  +--RUN-- PARKED (back-off)
+ *                                       +--failed, may be tried again--^
+ *                                       +--failed for good: GIVE_UP--> IDLE
+ *
+ * A dry lane is asked again when something was done anywhere, since that may
+ * have made work ready.  The whole:
+ *
+ *     WORKING --stop, or a failure that concerns all--> DRAINING
+ *        |                                                 |
+ *        +--all lanes dry, all slots idle--> OVER <--all slots idle--+
+ */
+
+#include <stdint.h>
+
+#include "io/cleanup.h"
+#include "io/err.h"
+
+struct scheduler;
+
+enum {
+    SCHEDULER_LANES = 4,
+    SCHEDULER_TRIES = 8,        /* of one task, before it is given up */
+    SCHEDULER_DRAIN_MS = 10000, /* then what is in hand is cancelled */
+    SCHEDULER_BACKOFF_MS = 200, /* doubled each time, with jitter */
+    SCHEDULER_BACKOFF_MAX_MS = 30000,
+};
+
+struct scheduler_params {
+    unsigned n_lanes;
+    unsigned n_slots[SCHEDULER_LANES];
+    uint64_t seed; /* of the jitter */
+};
+
+enum scheduler_event_kind {
+    SCHEDULER_BEGIN,  /* first of all */
+    SCHEDULER_FOUND,  /* answer to FETCH: slot has a task */
+    SCHEDULER_DRY,    /* answer to FETCH: nothing ready in the lane */
+    SCHEDULER_DONE,   /* slot's task succeeded */
+    SCHEDULER_AGAIN,  /* slot's task failed; trying again may help */
+    SCHEDULER_FAILED, /* slot's task failed; others may go on */
+    SCHEDULER_FATAL,  /* slot's task failed, and so will the others */
+    SCHEDULER_STOP,   /* the user asked to stop */
+    SCHEDULER_TICK,   /* time has passed */
+};
+
+struct scheduler_event {
+    enum scheduler_event_kind kind;
+    unsigned lane, slot;
+    uint64_t now_ms;
+};
+
+enum scheduler_action_kind {
+    SCHEDULER_FETCH,   /* look for a task for the slot; answer FOUND or DRY */
+    SCHEDULER_RUN,     /* have the slot's task worked on (again) */
+    SCHEDULER_RECORD,  /* it is done: write that down */
+    SCHEDULER_GIVE_UP, /* it failed for good: write that down */
+    SCHEDULER_DROP,    /* forget it unworked: we are draining */
+    SCHEDULER_CANCEL,  /* draining took too long: interrupt all in hand */
+    SCHEDULER_FINISH,  /* over: nothing is in hand */
+};
+
+struct scheduler_action {
+    enum scheduler_action_kind kind;
+    unsigned lane, slot;
+};
+
+struct scheduler_actions {
+    const struct scheduler_action *list; /* valid until the next step */
+    unsigned n;
+};
+
+int scheduler_new(struct scheduler **ret, const struct scheduler_params *p,
+                  struct err *err);
+struct scheduler *scheduler_free(struct scheduler *s);
+DEFINE_CLEANUP(struct scheduler *, scheduler_free)
+
+/* Cannot fail; an event that does not fit the state is a bug (assert). */
+struct scheduler_actions scheduler_step(struct scheduler *s,
+                                        const struct scheduler_event *e);
+
+/* When the next TICK is needed; UINT64_MAX: none. */
+uint64_t scheduler_wake_ms(const struct scheduler *s);
+
+int scheduler_draining(const struct scheduler *s);

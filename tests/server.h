@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Throw-away PostgreSQL clusters for tests.
+ *
+ * A test program that includes this names its clusters once, at file level:
+ *
+ *     SERVERS({"source"}, {"target", .conf = "wal_level = minimal\n..."})
+ *
+ * They are started before its first test, in a temporary directory, by an
+ * unprivileged user when the tests run as root, listening on a unix socket
+ * only; and stopped and removed after the last, also when a test crashed.
+ * Each test gets databases of its own.  Failures end the test (cr_fatal).
+ */
+
+#include <libpq-fe.h>
+
+struct server_spec {
+    const char *name;
+    const char *conf; /* further lines of postgresql.conf; may be NULL */
+};
+
+extern const struct server_spec server_specs[];
+extern const unsigned server_n_specs;
+
+#define SERVERS(...)                                                           \
+    const struct server_spec server_specs[] = {__VA_ARGS__};                   \
+    const unsigned server_n_specs = sizeof server_specs / sizeof *server_specs;
+
+/* A fresh, empty database; the conninfo string lives as long as the test. */
+const char *server_database(const char *server);
+/* The same, with these words after CREATE DATABASE name ("ENCODING 'LATIN1'
+   TEMPLATE template0 ..."). */
+const char *server_database_with(const char *server, const char *words);
+
+/* Conninfo of the superuser's database "postgres", and parts of it. */
+const char *server_conninfo(const char *server);
+const char *server_socket_dir(const char *server);
+const char *server_data_dir(const char *server);
+/* Directory of the server's programs: psql, pg_dump... */
+const char *server_bin_dir(void);
+
+/* Run SQL (several statements) as superuser; fails the test on an error. */
+void server_sql(const char *conninfo, const char *sql);
+/* First column of the first row, as text that lives as long as the test;
+   NULL for SQL's NULL or no row. */
+const char *server_value(const char *conninfo, const char *sql);
+
+/* pg_ctl stop -m immediate; pg_ctl start; both. */
+void server_crash(const char *server);
+void server_start(const char *server);
+
+/*
+ * The order-free fingerprint of a table's rows, computed by the server alone:
+ * count and two sums of 64-bit hashes of t::text.  The judge in all tests that
+ * claim equality.
+ */
+const char *server_fingerprint(const char *conninfo, const char *table);
+
+/* Run a program (argv ends in NULL) and wait; output is caught. */
+struct server_run {
+    int status;   /* exit status, or 128 + signal */
+    char *output; /* stdout */
+    char *errors; /* stderr */
+};
+struct server_run server_run(const char *const argv[]);
+/* The pghaul under test. */
+const char *server_pghaul(void);
+/* A temporary directory that is removed after the test. */
+const char *server_tmp_dir(void);
