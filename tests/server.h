@@ -10,15 +10,20 @@
  *
  * They are started before its first test, in a temporary directory, by an
  * unprivileged user when the tests run as root, listening on a unix socket
- * only; and stopped and removed after the last, also when a test crashed.
- * Each test gets databases of its own.  Failures end the test (cr_fatal).
+ * only; and stopped and removed after the last, also when the program is
+ * killed.  Each test gets databases of its own.  Failures end the test
+ * (cr_assert).
+ *
+ * The programs are those of $PGBIN, else the newest in /usr/lib/postgresql.
  */
 
 #include <libpq-fe.h>
+#include <sys/types.h>
 
 struct server_spec {
     const char *name;
     const char *conf; /* further lines of postgresql.conf; may be NULL */
+    const char *hba;  /* lines before pg_hba.conf's "all may"; may be NULL */
 };
 
 extern const struct server_spec server_specs[];
@@ -38,6 +43,8 @@ const char *server_database_with(const char *server, const char *words);
 const char *server_conninfo(const char *server);
 const char *server_socket_dir(const char *server);
 const char *server_data_dir(const char *server);
+/* What the server has logged. */
+const char *server_log_file(const char *server);
 /* Directory of the server's programs: psql, pg_dump... */
 const char *server_bin_dir(void);
 
@@ -47,14 +54,15 @@ void server_sql(const char *conninfo, const char *sql);
    NULL for SQL's NULL or no row. */
 const char *server_value(const char *conninfo, const char *sql);
 
-/* pg_ctl stop -m immediate; pg_ctl start; both. */
+/* pg_ctl stop -m immediate; pg_ctl start.  Tests of one program run one after
+   the other, so nobody else is hurt. */
 void server_crash(const char *server);
 void server_start(const char *server);
 
 /*
- * The order-free fingerprint of a table's rows, computed by the server alone:
- * count and two sums of 64-bit hashes of t::text.  The judge in all tests that
- * claim equality.
+ * The order-free fingerprint of a table's own rows, computed by the server
+ * alone: count and two sums of 64-bit hashes of the rows' text.  The judge in
+ * all tests that claim equality.  The name is given as SQL wants it, quoted.
  */
 const char *server_fingerprint(const char *conninfo, const char *table);
 
@@ -65,7 +73,16 @@ struct server_run {
     char *errors; /* stderr */
 };
 struct server_run server_run(const char *const argv[]);
+
+/* The same in two steps, for programs that are disturbed meanwhile. */
+struct server_program {
+    pid_t pid;
+    int out_fd, err_fd;
+};
+struct server_program server_program_start(const char *const argv[]);
+struct server_run server_program_wait(struct server_program *p);
+
 /* The pghaul under test. */
 const char *server_pghaul(void);
-/* A temporary directory that is removed after the test. */
+/* A new temporary directory, removed together with the clusters. */
 const char *server_tmp_dir(void);

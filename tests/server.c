@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "tests/server.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/server_process.h"
+
+const char *
+server_bin_dir(void)
+{
+    const char *newest = getenv("PGBIN");
+    glob_t found = {0};
+
+    if (newest)
+        return newest;
+    newest = "/usr/bin";
+    if (glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) == 0) {
+        newest = found.gl_pathv[0];
+        for (size_t i = 1; i < found.gl_pathc; i++) {
+            if (strverscmp(found.gl_pathv[i], newest) > 0)
+                newest = found.gl_pathv[i];
+        }
+    }
+    newest = server_process_text("%s", newest);
+    globfree(&found);
+    return newest;
+}
+
+static const char *
+root(void)
+{
+    const char *why = getenv(SERVER_FAILURE_ENV);
+
+    if (why)
+        cr_assert_fail("no servers to test with: %s", why);
+    return getenv(SERVER_ROOT_ENV);
+}
+
+const char *
+server_socket_dir(const char *server)
+{
+    return server_process_text("%s/%s", root(), server);
+}
+
+const char *
+server_data_dir(const char *server)
+{
+    return server_process_text("%s/%s/data", root(), server);
+}
+
+const char *
+server_log_file(const char *server)
+{
+    return server_process_text("%s/%s/log", root(), server);
+}
+
+static const char *
+conninfo_of(const char *server, const char *database)
+{
+    return server_process_text("host=%s port=5432 user=postgres dbname=%s",
+                               server_socket_dir(server), database);
+}
+
+const char *
+server_conninfo(const char *server)
+{
+    return conninfo_of(server, "postgres");
+}
+
+const char *
+server_database_with(const char *server, const char *words)
+{
+    static unsigned n;
+    const char *name = server_process_text("test_%d_%u", getpid(), n++);
+
+    server_sql(server_conninfo(server),
+               server_process_text("CREATE DATABASE %s %s", name, words));
+    return conninfo_of(server, name);
+}
+
+const char *
+server_database(const char *server)
+{
+    return server_database_with(server, "");
+}
+
+static void
+ignore_notice(void *arg, const char *message)
+{
+    (void)arg, (void)message;
+}
+
+/* Run sql; the last result, which the caller clears. */
+static PGresult *
+run_sql(const char *conninfo, const char *sql)
+{
+    PGconn *conn = PQconnectdb(conninfo);
+    const char *why;
+    PGresult *r;
+
+    PQsetNoticeProcessor(conn, ignore_notice, NULL);
+    r = PQstatus(conn) == CONNECTION_OK ? PQexec(conn, sql) : NULL;
+    if (PQresultStatus(r) != PGRES_COMMAND_OK &&
+        PQresultStatus(r) != PGRES_TUPLES_OK) {
+        why = server_process_text("%s", PQerrorMessage(conn));
+        PQclear(r);
+        PQfinish(conn);
+        cr_assert_fail("%s%s", why, sql);
+    }
+    PQfinish(conn);
+    return r;
+}
+
+void
+server_sql(const char *conninfo, const char *sql)
+{
+    PQclear(run_sql(conninfo, sql));
+}
+
+const char *
+server_value(const char *conninfo, const char *sql)
+{
+    PGresult *r = run_sql(conninfo, sql);
+    const char *value = NULL;
+
+    if (PQntuples(r) > 0 && !PQgetisnull(r, 0, 0))
+        value = server_process_text("%s", PQgetvalue(r, 0, 0));
+    PQclear(r);
+    return value;
+}
+
+/* A row's text depends on settings, which a test may have made others. */
+const char *
+server_fingerprint(const char *conninfo, const char *table)
+{
+    return server_value(
+        conninfo,
+        server_process_text(
+            "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres';"
+            "SET timezone = 'UTC'; SET extra_float_digits = 3;"
+            "SET bytea_output = 'hex'; SET lc_monetary = 'C';"
+            "SET row_security = off; SET statement_timeout = 0;"
+            "SELECT concat_ws(' ', count(*),"
+            " sum(hashtextextended((r.*)::text, 0)::numeric),"
+            " sum(hashtextextended((r.*)::text, 1)::numeric))"
+            " FROM ONLY %s AS r",
+            table));
+}
+
+static void
+ctl(const char *server, const char *const words[])
+{
+    const char *argv[10] = {
+        server_process_text("%s/pg_ctl", server_bin_dir()),
+        "-D",
+        server_data_dir(server),
+        "-s",
+        "-l",
+        server_log_file(server),
+    };
+    int status;
+    unsigned n = 6;
+
+    while (*words)
+        argv[n++] = *words++;
+    status = server_process_wait(
+        server_process_start_logged(argv, server_log_file(server)));
+    cr_assert_eq(status, 0, "pg_ctl %s exited with %d", words[-1], status);
+}
+
+void
+server_crash(const char *server)
+{
+    ctl(server, (const char *const[]){"-m", "immediate", "stop", NULL});
+}
+
+void
+server_start(const char *server)
+{
+    ctl(server, (const char *const[]){"-w", "start", NULL});
+}
+
+/* A file in memory cannot fill up as a pipe does, so nobody need read while
+   the program runs. */
+struct server_program
+server_program_start(const char *const argv[])
+{
+    struct server_program p = {
+        .out_fd = memfd_create("stdout", MFD_CLOEXEC),
+        .err_fd = memfd_create("stderr", MFD_CLOEXEC),
+    };
+
+    p.pid = server_process_start(argv, p.out_fd, p.err_fd, 0);
+    cr_assert(p.pid > 0, "could not start %s", argv[0]);
+    return p;
+}
+
+static char *
+caught(int fd)
+{
+    struct stat st;
+    char *text;
+
+    cr_assert(fstat(fd, &st) == 0);
+    text = calloc(1, (size_t)st.st_size + 1);
+    cr_assert(text && pread(fd, text, (size_t)st.st_size, 0) == st.st_size);
+    close(fd);
+    return text;
+}
+
+struct server_run
+server_program_wait(struct server_program *p)
+{
+    struct server_run run = {.status = server_process_wait(p->pid)};
+
+    run.output = caught(p->out_fd);
+    run.errors = caught(p->err_fd);
+    return run;
+}
+
+struct server_run
+server_run(const char *const argv[])
+{
+    struct server_program p = server_program_start(argv);
+
+    return server_program_wait(&p);
+}
+
+const char *
+server_pghaul(void)
+{
+    const char *path = getenv("PGHAUL");
+
+    return path ? path : "pghaul";
+}
+
+const char *
+server_tmp_dir(void)
+{
+    char path[] = "/tmp/pgh.XXXXXX/tmp.XXXXXX";
+
+    snprintf(path, sizeof path, "%s/tmp.XXXXXX", root());
+    cr_assert(mkdtemp(path));
+    return server_process_text("%s", path);
+}
