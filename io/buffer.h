@@ -30,6 +30,7 @@ enum {
     BUFFER_ALIGN = 4096,
 };
 
+/* piece: a multiple of BUFFER_ALIGN. */
 int buffer_pool_new(struct buffer_pool **ret, size_t piece, unsigned n_buffers,
                     struct err *err);
 
@@ -40,7 +41,7 @@ DEFINE_CLEANUP(struct buffer_pool *, buffer_pool_free)
 /* NULL when all are out: retire a write first. */
 struct buffer *buffer_get(struct buffer_pool *p);
 
-/* Back to its pool; returns NULL.  Accepts NULL. */
+/* Back to its pool, once; returns NULL.  Accepts NULL. */
 struct buffer *buffer_put(struct buffer *b);
 DEFINE_CLEANUP(struct buffer *, buffer_put)
 
