@@ -10,6 +10,8 @@
  * hand.  Requests may come from a signal handler; nothing here takes a lock.
  */
 
+#include "io/cleanup.h"
+
 struct err;
 struct stop;
 
@@ -21,6 +23,7 @@ enum stop_level {
 
 int stop_new(struct stop **ret, struct err *err);
 struct stop *stop_free(struct stop *s);
+DEFINE_CLEANUP(struct stop *, stop_free)
 
 /* Async-signal-safe. */
 void stop_request(struct stop *s);
