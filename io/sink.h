@@ -4,7 +4,7 @@
 /*
  * A sink moves buffers into descriptors, several at a time.
  *
- * One engine a worker thread, used by that thread alone:
+ * One engine a worker thread, made and used by that thread alone:
  *
  *     uring  io_uring; the first rung of the ladder that the kernel grants:
  *            SINGLE_ISSUER|DEFER_TASKRUN|SUBMIT_ALL, COOP_TASKRUN, no flags
@@ -15,14 +15,17 @@
  *
  * An operation's life:
  *
- *     FREE --write, sync--> SUBMITTED --take--> DONE --> FREE
+ *     FREE --write, sync--> SUBMITTED --wait--> DONE --> FREE
  *                ^                |
  *                +--short, again--+
  *
  * What the engines share is here, once: a short write is followed by the
- * rest, -EAGAIN and -EINTR are tried again a bounded number of times, any
- * other error is final.  A sync is tried once and never again: the kernel
- * marks pages clean when it fails, so that a second one would lie.
+ * rest, -EAGAIN, -EINTR and -ECANCELED are tried again a bounded number of
+ * times, any other error is final.  A sync is tried once and never again: the
+ * kernel marks pages clean when it fails, so that a second one would lie.
+ *
+ * A sink outlives many files, but serves one at a time: a failure is told by
+ * whatever call meets it.
  */
 
 #include <stddef.h>
@@ -41,9 +44,9 @@ enum {
 };
 
 /*
- * One write or sync, as engines see it.  buffer is NULL for a sync.  When the
- * descriptor was opened with O_DIRECT, align is its block size: the rest of a
- * short write starts again at the last whole block.
+ * One write, or one sync when buffer is NULL.  align is the block size of a
+ * descriptor with O_DIRECT, of which len and offset are multiples, else 1:
+ * the rest of a short write starts again at the last whole block.
  */
 struct sink_op {
     struct buffer *buffer;
@@ -51,20 +54,12 @@ struct sink_op {
     int fd;
     unsigned align;
     size_t len;      /* bytes of buffer to write */
-    size_t done;     /* of these, accepted */
     uint64_t offset; /* in the file, of the buffer's first byte */
-    unsigned n_again;
-};
 
-/* What an engine provides.  All are called by the owning thread. */
-struct sink_ops {
-    const char *name;
-    /* Hand op to the kernel.  <0: -errno, and op was not taken. */
-    int (*submit)(struct sink *s, struct sink_op *op);
-    /* Wait for one op; *res is what pwrite or fdatasync would say, or -errno.
-       <0: -errno, the engine itself is dead. */
-    int (*take)(struct sink *s, struct sink_op **op, int *res);
-    void (*free)(struct sink *s);
+    /* The sink's own from here on. */
+    size_t done;          /* of len, accepted */
+    unsigned n_again;     /* tries since done last grew */
+    struct sink_op *next; /* in the list of the free, or an engine's queue */
 };
 
 struct sink_params {
@@ -98,19 +93,24 @@ DEFINE_CLEANUP(struct sink *, sink_free)
 const char *sink_describe(const struct sink *s);
 
 /*
- * Write (*op).len bytes of (*op).buffer at (*op).offset.  Takes the buffer
- * over, unless the answer is E_BUSY, and gives it back to its pool when the
- * bytes are accepted.  Does not wait (uring) or is done at once (sync).
+ * Write op->len bytes of op->buffer at op->offset.  Takes the buffer over,
+ * unless the answer is E_BUSY, and gives it back to its pool when the bytes
+ * are accepted or the write has failed.  Never waits for the disk: uring
+ * hands it to the kernel, sync leaves it to the next reap.
  */
 int sink_write(struct sink *s, const struct sink_op *op, struct err *err);
 
-/* Wait until one write is wholly done and retire it. */
+/* Wait until one write is wholly done, or has failed, and retire it. */
 int sink_reap(struct sink *s, struct err *err);
 
+/* Wait for all that is in flight, whatever becomes of it: after a failure,
+   before the file is closed. */
+void sink_drain(struct sink *s);
+
 /*
- * Wait for all that is in flight, then fdatasync(2) through the engine, which
- * blocks no one but the caller.  After a failure of any write or sync the
- * file must be thrown away.
+ * Wait for all that is in flight, then fdatasync(2) through the engine.
+ * After a failure of any write or sync the file must be thrown away; the sink
+ * itself goes on to serve others.
  */
 int sink_sync(struct sink *s, int fd, const char *name, struct err *err);
 
