@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Command: one verb of the program.  Each has a file of its own which ends in
+ * its "const struct command command_<name>"; the list is in commands.c.
+ *
+ * run writes its result to standard output, progress and warnings to standard
+ * error, and leaves errors to main().  With --json it writes one object, when
+ * it succeeds or finds a difference; for any other failure main() does.
+ */
+
+#include <stdint.h>
+
+#include "io/err.h"
+#include "io/stop.h"
+#include "loader/cli/options.h"
+
+struct command_context {
+    const struct options *options;
+    struct stop *stop; /* requested by SIGINT, SIGTERM, SIGHUP */
+};
+
+struct command {
+    const char *name;
+    const char *summary;     /* a phrase: "copy ... into ..." */
+    const char *description; /* for --help and the manual; paragraphs are
+                                parted by "\n\n" */
+    const char *operands;    /* "[COMMAND]"; NULL: none */
+    unsigned max_operands;
+    uint64_t requires; /* OPTION_SET(...) | ...: without these, an error */
+    uint64_t takes;    /* further ones */
+    int (*run)(const struct command_context *ctx, struct err *err);
+};
+
+/* In the order of a run; ends in NULL. */
+extern const struct command *const commands[];
+
+/* <0: ERR_USAGE, there is none of that name. */
+int command_find(const struct command **ret, const char *name, struct err *err);
+
+extern const struct command command_help;

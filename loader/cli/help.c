@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/cli/help.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "loader/cli/command.h"
+
+enum { WIDTH = 79, COMMAND_COLUMN = 11, OPTION_COLUMN = 33 };
+
+const struct exit_status exit_statuses[] = {
+    {0, "done"},
+    {ERR_DIFFERS, "a comparison found a difference"},
+    {ERR_USAGE, "the command line is wrong"},
+    {ERR_SERVER, "PostgreSQL said no, or went away; try again"},
+    {ERR_CORRUPT, "bytes are not what was written"},
+    {ERR_SYSTEM, "a system call failed"},
+    {ERR_REFUSED, "a check or a limit said no"},
+    {ERR_CANCELLED, "interrupted; the same command goes on"},
+    {0, NULL},
+};
+
+/* Print text from column on, folded at WIDTH; column is where we are. */
+static void
+print_folded(FILE *to, int column, const char *text)
+{
+    int at = column;
+
+    while (*text) {
+        int len = (int)strcspn(text, " \n");
+
+        if (at > column && at + 1 + len > WIDTH) {
+            fprintf(to, "\n%*s", column, "");
+            at = column;
+        }
+        at += fprintf(to, "%s%.*s", at > column ? " " : "", len, text);
+        text += len;
+        if (*text == '\n') {
+            fprintf(to, "\n%*s", column, "");
+            at = column;
+        }
+        text += *text != '\0';
+    }
+    fputc('\n', to);
+}
+
+static void
+print_option(FILE *to, const struct option_row *row)
+{
+    char help[256], names[OPTION_COLUMN];
+    char letter[] = {'-', row->letter, ',', '\0'};
+
+    snprintf(names, sizeof names, "  %-3s --%s %s", row->letter ? letter : "",
+             row->name, row->argument ? row->argument : "");
+    snprintf(help, sizeof help, row->standard ? "%s (default: %s)" : "%s",
+             row->help, row->standard);
+    fprintf(to, "%-*s", OPTION_COLUMN, names);
+    print_folded(to, OPTION_COLUMN, help);
+}
+
+static void
+print_options(FILE *to, uint64_t set)
+{
+    fputs("\nOptions:\n", to);
+    for (unsigned i = 0; i < N_OPTIONS; i++)
+        if (set & UINT64_C(1) << i)
+            print_option(to, &option_rows[i]);
+}
+
+const char *
+help_synopsis(char to[HELP_SYNOPSIS], const struct command *c)
+{
+    int at = snprintf(to, HELP_SYNOPSIS, "pghaul %s", c->name);
+
+    for (unsigned i = 0; i < N_OPTIONS; i++)
+        if (c->requires & UINT64_C(1) << i)
+            at += snprintf(to + at, (size_t)(HELP_SYNOPSIS - at), " --%s %s",
+                           option_rows[i].name, option_rows[i].argument);
+    at += snprintf(to + at, (size_t)(HELP_SYNOPSIS - at), " [OPTION]...%s%s",
+                   c->operands ? " " : "", c->operands ? c->operands : "");
+    assert(at < HELP_SYNOPSIS);
+    return to;
+}
+
+void
+help_program(FILE *to)
+{
+    uint64_t set = OPTION_SET(help) | OPTION_SET(version);
+    char synopsis[HELP_SYNOPSIS];
+
+    fputs("pghaul moves a PostgreSQL database in bulk.\n\nUsage:\n", to);
+    for (const struct command *const *c = commands; *c; c++) {
+        fprintf(to, "  %s\n", help_synopsis(synopsis, *c));
+        set |= options_of(*c);
+    }
+    fputs("\nCommands:\n", to);
+    for (const struct command *const *c = commands; *c; c++) {
+        fprintf(to, "  %-*s", COMMAND_COLUMN - 2, (*c)->name);
+        print_folded(to, COMMAND_COLUMN, (*c)->summary);
+    }
+    print_options(to, set);
+    fputs("\nExit status:\n", to);
+    for (const struct exit_status *s = exit_statuses; s->meaning; s++)
+        fprintf(to, "  %-*d%s\n", COMMAND_COLUMN - 2, s->status, s->meaning);
+}
+
+void
+help_command(FILE *to, const struct command *c)
+{
+    char synopsis[HELP_SYNOPSIS];
+
+    fprintf(to, "pghaul %s: %s.\n\nUsage:\n  %s\n", c->name, c->summary,
+            help_synopsis(synopsis, c));
+    if (c->description) {
+        fputc('\n', to);
+        print_folded(to, 0, c->description);
+    }
+    print_options(to, options_of(c));
+}
+
+static int
+run(const struct command_context *ctx, struct err *err)
+{
+    const char *name = ctx->options->operands[0];
+    const struct command *c;
+
+    if (ctx->options->man) {
+        help_man(stdout);
+    } else if (ctx->options->bash_completion) {
+        help_bash_completion(stdout);
+    } else if (!name) {
+        help_program(stdout);
+    } else {
+        if (command_find(&c, name, err) < 0)
+            return -1;
+        help_command(stdout, c);
+    }
+    return 0;
+}
+
+const struct command command_help = {
+    .name = "help",
+    .summary = "explain a command, or all",
+    .operands = "[COMMAND]",
+    .max_operands = 1,
+    .takes = OPTION_SET(man) | OPTION_SET(bash_completion),
+    .run = run,
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Options: one table, options.def, expanded into all that speaks of options.
+ *
+ * Names are exact: "--sou" is not "--source" today and something else after
+ * the next release.  An option is given once.  What one command does not
+ * take, or two options that contradict each other, is an error, not ignored.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/err.h"
+
+struct command;
+
+enum option_id {
+#define OPTION(field, ...) OPTION_ID_##field,
+#include "loader/cli/options.def"
+    N_OPTIONS
+};
+
+/* Sets of options: OPTION_SET(source) | OPTION_SET(dir). */
+#define OPTION_SET(field) (UINT64_C(1) << OPTION_ID_##field)
+
+/* The choices, in the order of the words in the table. */
+enum option_format {
+    OPTION_FORMAT_AUTO,
+    OPTION_FORMAT_BINARY,
+    OPTION_FORMAT_TEXT,
+};
+enum option_compress { OPTION_COMPRESS_LZ4, OPTION_COMPRESS_NONE };
+enum option_io { OPTION_IO_AUTO, OPTION_IO_URING, OPTION_IO_SYNC };
+enum option_progress {
+    OPTION_PROGRESS_AUTO,
+    OPTION_PROGRESS_PLAIN,
+    OPTION_PROGRESS_NONE,
+};
+
+/* What an option of each kind becomes. */
+#define OPTION_FIELD_conninfo(field) const char *field
+#define OPTION_FIELD_path(field) const char *field
+#define OPTION_FIELD_name(field) const char *field
+#define OPTION_FIELD_jobs(field) unsigned field
+#define OPTION_FIELD_size(field) uint64_t field
+#define OPTION_FIELD_choice(field) enum option_##field field
+#define OPTION_FIELD_flag(field) int field
+
+/* Texts point into argv; those not given and without a default are NULL. */
+struct options {
+#define OPTION(field, letter, name, argument, standard, kind, ...)             \
+    OPTION_FIELD_##kind(field);
+#include "loader/cli/options.def"
+    uint64_t given;        /* set of those on the command line */
+    char *const *operands; /* what is not an option; ends in NULL */
+};
+
+/* A row of the table. */
+struct option_row {
+    const char *name;
+    const char *argument; /* NULL: a flag */
+    const char *standard; /* the default, or NULL */
+    const char *help;
+    char letter; /* or 0 */
+    uint64_t not_with;
+    size_t offset; /* of its field in struct options */
+    int (*parse)(const struct option_row *row, const char *text, void *field,
+                 struct err *err);
+};
+
+extern const struct option_row option_rows[N_OPTIONS];
+
+/* What the command takes in all: --help goes everywhere. */
+uint64_t options_of(const struct command *c);
+
+/*
+ * Parse the words after the command's name.  With --help nothing is required.
+ * <0: ERR_USAGE.  Not for two threads at once: getopt(3) has a state.
+ */
+int options_parse(struct options *ret, const struct command *c, int argc,
+                  char **argv, struct err *err);
