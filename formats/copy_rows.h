@@ -8,12 +8,20 @@
  * begins and ends without keeping it: a row of 1 GB passes through as the
  * pieces in which it came.
  *
- *     text    HEAD is skipped; rows end at a newline (the server writes one
- *             inside a value as backslash-n); a row "\." is refused
+ *     text    no HEAD; rows end at a newline (the server writes one inside a
+ *             value as backslash-n); no TRAILER
  *     binary  HEAD (signature, flags, extension) -> rows -> TRAILER (-1);
  *             nothing may follow the trailer
  *
  *     feed --> next, next, ... E_MORE --> feed ... --> end
+ *
+ * Text is in a server encoding: there a byte below 128 is never a part of
+ * another character.  A text row that ends in "\." or in a lone backslash is
+ * refused: servers do not write it, and on reading the first ends the COPY
+ * without an error (before PostgreSQL 18), the second joins two rows.
+ *
+ * How the stream is cut changes neither rows nor errors.  After an error only
+ * reset and free are allowed.
  */
 
 #include <stddef.h>
@@ -36,8 +44,8 @@ struct copy_piece {
     enum copy_piece_kind kind;
     const unsigned char *data;
     size_t len;
-    int first; /* a row begins with it */
-    int last;  /* a row ends with it; with text this includes the newline */
+    int first; /* the head, row or trailer begins with it */
+    int last;  /* it ends with it; a row of text with its newline */
 };
 
 /* Outcomes. */
@@ -62,9 +70,9 @@ void copy_rows_reset(struct copy_rows *c, enum copy_format format,
 void copy_rows_feed(struct copy_rows *c, const void *data, size_t len);
 
 /*
- * The next piece.  Joined, the pieces are exactly what was fed.  Malformed
- * input is ERR_CORRUPT and names the row's number (from 1) and the offset in
- * the stream.
+ * The next piece, never empty.  Joined, the pieces are exactly what was fed.
+ * Malformed input is ERR_CORRUPT and names the row's number (from 1) and the
+ * offset in the stream; of that row pieces may have been given out before.
  */
 int copy_rows_next(struct copy_rows *c, struct copy_piece *ret,
                    struct err *err);
