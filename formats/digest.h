@@ -30,7 +30,7 @@ enum { DIGEST_HEX = 33 };
 void digest_add(struct digest *to, const struct digest *other);
 int digest_equal(const struct digest *a, const struct digest *b);
 void digest_hex(const struct digest *d, char ret[DIGEST_HEX]);
-/* 0, or -1 when it is not 32 hexadecimal digits. */
+/* The sum; n_rows stays.  0, or -1 when it is not 32 hexadecimal digits. */
 int digest_parse(const char *hex, struct digest *ret);
 
 /* Takes rows as they come out of copy_rows, in pieces where they must. */
