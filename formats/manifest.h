@@ -12,6 +12,9 @@
  * A cursor is a place in a document.  The first failure sticks to the
  * document, and all later reads answer zero or NULL: callers read a whole
  * object and ask once.
+ *
+ * Numbers above 2^53, which many JSON readers round, are strings; here they
+ * are refused in any other form.
  */
 
 #include <jansson.h>
@@ -24,8 +27,14 @@
 
 struct manifest;
 
-/* Parse text; errors (ERR_CORRUPT) give line and column.  name is for
-   messages.  Duplicate members are refused. */
+/* A double holds every whole number up to this one. */
+#define MANIFEST_EXACT_MAX (INT64_C(1) << 53)
+
+/* Nested deeper than this is refused: readers recurse. */
+enum { MANIFEST_DEPTH_MAX = 64 };
+
+/* Parse text, an object; errors (ERR_CORRUPT) give line and column.  name is
+   for messages.  Duplicate members are refused, and NUL in strings. */
 int manifest_parse(struct manifest **ret, const char *name, const void *text,
                    size_t len, struct err *err);
 struct manifest *manifest_free(struct manifest *m);
@@ -42,6 +51,8 @@ struct manifest_at {
 
 struct manifest_at manifest_root(struct manifest *m);
 
+/* From here on member NULL means the place itself. */
+
 /* The member, which must be an object or an array. */
 struct manifest_at manifest_object(const struct manifest_at *at,
                                    const char *member);
@@ -49,10 +60,12 @@ struct manifest_at manifest_array(const struct manifest_at *at,
                                   const char *member);
 size_t manifest_count(const struct manifest_at *array);
 struct manifest_at manifest_element(const struct manifest_at *array, size_t i);
+
+/* 0 also when it is null. */
 int manifest_has(const struct manifest_at *at, const char *member);
 
 const char *manifest_string(const struct manifest_at *at, const char *member);
-/* Must lie in [min, max].  Numbers above 2^53 are kept as strings. */
+/* Must lie in [min, max]. */
 uint64_t manifest_u64(const struct manifest_at *at, const char *member,
                       uint64_t min, uint64_t max);
 int64_t manifest_i64(const struct manifest_at *at, const char *member);
@@ -63,21 +76,25 @@ int manifest_check(const struct manifest *m, struct err *err);
 
 /*
  * Write the document back, with the members that we do not know: in the order
- * in which they came, indented; the same document gives the same bytes.
+ * in which they came, indented; the same document gives the same bytes.  Not
+ * after a failure.
  */
 int manifest_write(const struct manifest *m, const struct bytes_out *out,
                    struct err *err);
 
-/* Numbers that JSON readers may round are written as strings. */
+/* A number, or a string when it is above 2^53. */
 json_t *manifest_u64_json(uint64_t n);
+json_t *manifest_i64_json(int64_t n);
 
 /*
  * Writing a document too large for memory, member by member:
  *
  *     begin --member, (array --element ...-- array_end) ...--> end
  *
- * Values are taken over.  Text comes out as manifest_write() would write it,
- * but for one thing: an element of the array stands on one line.
+ * Values are taken over, also on failure; NULL, which is what jansson makes
+ * of a text that is not UTF-8, is refused.  Text comes out as manifest_write()
+ * would write it, but for one thing: an element of the array stands on one
+ * line.  out is borrowed until end.
  */
 struct manifest_writer;
 

@@ -20,7 +20,7 @@ struct memory {
     unsigned char *data;
     size_t len;
     unsigned char *room;
-    size_t fail_at; /* no room once len has got here; 0: always room */
+    size_t limit; /* of len; 0: none */
     uint64_t n_read;
 };
 
@@ -30,7 +30,7 @@ memory_reserve(void *to, size_t min, unsigned char **room, struct err *err)
     struct memory *m = to;
 
     cr_assert_leq(min, BYTES_OUT_MIN_MAX);
-    if (m->fail_at && m->len >= m->fail_at)
+    if (m->limit && m->len + min > m->limit)
         return err_set(err, ERR_SYSTEM, "no room");
     free(m->room);
     m->room = malloc(min);

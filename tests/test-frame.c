@@ -153,7 +153,7 @@ Test(frame, encoder_works_again_after_its_output_failed)
 {
     cleanup_(frame_encoder_freep) struct frame_encoder *e = NULL;
     unsigned char *raw = content_of(FRAME_RAW_MAX);
-    struct memory broken = {.fail_at = 300000}, m = {0};
+    struct memory broken = {.limit = 300000}, m = {0};
     struct bytes_out nowhere = memory_out(&broken), out = memory_out(&m);
     struct err err;
 
