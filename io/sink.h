@@ -89,7 +89,8 @@ int sink_new_best(struct sink **ret, const struct sink_params *p,
 struct sink *sink_free(struct sink *s);
 DEFINE_CLEANUP(struct sink *, sink_free)
 
-/* "uring (single issuer, deferred)", "sync" ...: for --version --verbose. */
+/* "uring (single issuer, deferred, registered buffers)", "sync" ...: for
+   --version --verbose. */
 const char *sink_describe(const struct sink *s);
 
 /*

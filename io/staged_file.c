@@ -242,11 +242,10 @@ staged_file_open(struct staged_file **ret, const struct staged_file_params *p,
     if (!EVP_DigestInit_ex(f->sha256, EVP_sha256(), NULL))
         return no_digest(f, err);
 
-    if (get_buffer(f, &f->buffer, err) || create_part(f, err))
-        return -1;
-    set_direct(f);
-    if (set_aside(f, p->expected_len, err))
+    if (get_buffer(f, &f->buffer, err) || create_part(f, err) ||
+        set_aside(f, p->expected_len, err))
         return broken(f, err);
+    set_direct(f);
 
     *ret = take(f);
     return 0;

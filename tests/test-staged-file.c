@@ -165,6 +165,24 @@ ParameterizedTest(int *e, staged_file, what_is_not_committed_is_removed)
     cr_assert_eq(sink_in_flight(s), 0);
 }
 
+Test(staged_file, what_is_committed_has_no_part_to_remove)
+{
+    cleanup_(sink_freep) struct sink *s =
+        engine_new(ENGINE_SYNC, &staging.sink);
+    struct staged_file *f = NULL;
+    struct staged_file_seal seal;
+    struct err err;
+
+    staging.file.sink = s;
+    cr_assert_eq(staged_file_open(&f, &staging.file, &err), 0);
+    cr_assert_eq(staged_file_commit(f, &seal, &err), 0);
+
+    /* Another's, that has come since. */
+    cr_assert_eq(symlinkat("x", staging.file.dir_fd, "t.1.part"), 0);
+    staged_file_free(f);
+    cr_assert(staging_exists("t.1.part"));
+}
+
 ParameterizedTestParameters(staged_file, room_not_used_is_given_back)
 {
     return cr_make_param_array(int, engines, N_KEEPING);
