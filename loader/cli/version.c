@@ -5,21 +5,49 @@
 #include <openssl/crypto.h>
 #include <sqlite3.h>
 
+#include "io/sink.h"
 #include "loader/cli/help.h"
 
-int
-version_print(FILE *to, int verbose, struct err *err)
+/* What this kernel grants can only be found out by asking for it. */
+static int
+print_sink(FILE *to, struct err *err)
 {
-    (void)err;
-    fputs("pghaul " PGHAUL_VERSION "\n", to);
-    if (!verbose)
-        return 0;
+    cleanup_(buffer_pool_freep) struct buffer_pool *pool = NULL;
+    cleanup_(sink_freep) struct sink *sink = NULL;
+    struct sink_params p = {.depth = 1};
+    struct err why;
+    int r;
 
+    r = buffer_pool_new(&pool, BUFFER_ALIGN, 1, err);
+    if (r < 0)
+        return r;
+    p.pool = pool;
+    r = sink_new_best(&sink, &p, &why, err);
+    if (r < 0)
+        return r;
+    fprintf(to, "io       %s\n", sink_describe(sink));
+    if (why.class)
+        fprintf(to, "         %s\n", why.message);
+    return 0;
+}
+
+static void
+print_libraries(FILE *to)
+{
     fprintf(to, "libpq    %d.%d\n", PQlibVersion() / 10000,
             PQlibVersion() % 10000);
     fprintf(to, "lz4      %s\n", LZ4_versionString());
     fprintf(to, "sqlite   %s\n", sqlite3_libversion());
     fprintf(to, "jansson  %s\n", jansson_version_str());
     fprintf(to, "openssl  %s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
-    return 0;
+}
+
+int
+version_print(FILE *to, int verbose, struct err *err)
+{
+    fputs("pghaul " PGHAUL_VERSION "\n", to);
+    if (!verbose)
+        return 0;
+    print_libraries(to);
+    return print_sink(to, err);
 }
