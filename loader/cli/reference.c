@@ -97,7 +97,7 @@ print_bash_values(FILE *to, const struct option_row *row)
 {
     if (!row->argument)
         return;
-    fprintf(to, "    --%s) ", row->name);
+    fprintf(to, "    *,--%s) ", row->name);
     if (is_choice(row)) {
         fputs("words='", to);
         for (const char *p = row->argument; *p; p++)
@@ -110,12 +110,21 @@ print_bash_values(FILE *to, const struct option_row *row)
 }
 
 static void
+print_command_names(FILE *to)
+{
+    for (const struct command *const *c = commands; *c; c++)
+        fprintf(to, " %s", (*c)->name);
+}
+
+static void
 print_bash_command(FILE *to, const struct command *c)
 {
     fprintf(to, "        %s) words='", c->name);
     for (unsigned i = 0; i < N_OPTIONS; i++)
         if (options_of(c) & UINT64_C(1) << i)
-            fprintf(to, "--%s ", option_rows[i].name);
+            fprintf(to, " --%s", option_rows[i].name);
+    if (c->operands)
+        print_command_names(to);
     fputs("' ;;\n", to);
 }
 
@@ -125,14 +134,14 @@ help_bash_completion(FILE *to)
     fputs("# bash completion of pghaul\n"
           "_pghaul()\n{\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} words=\n"
-          "    case ${COMP_WORDS[COMP_CWORD-1]} in\n",
+          "    case $COMP_CWORD,${COMP_WORDS[COMP_CWORD-1]} in\n"
+          "    1,*) words='--help --version",
           to);
+    print_command_names(to);
+    fputs("' ;;\n", to);
     for (unsigned i = 0; i < N_OPTIONS; i++)
         print_bash_values(to, &option_rows[i]);
-    fputs("    pghaul|*/pghaul|help) words='--help --version", to);
-    for (const struct command *const *c = commands; *c; c++)
-        fprintf(to, " %s", (*c)->name);
-    fputs("' ;;\n    *)\n        case ${COMP_WORDS[1]} in\n", to);
+    fputs("    *)\n        case ${COMP_WORDS[1]} in\n", to);
     for (const struct command *const *c = commands; *c; c++)
         print_bash_command(to, *c);
     fputs("        esac ;;\n    esac\n"
