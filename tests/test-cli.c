@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: PostgreSQL */
+
+/* The built program, seen from outside. */
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/cli/command.h"
+#include "tests/server.h"
+
+/* No cluster: nothing here reaches a server. */
+const struct server_spec server_specs[1];
+const unsigned server_n_specs = 0;
+
+enum { MAX_WORDS = 6 };
+
+/* pghaul WORD...; NULL ends the words. */
+static struct server_run
+pghaul(const char *const words[])
+{
+    const char *argv[MAX_WORDS + 2] = {server_pghaul()};
+
+    for (unsigned i = 0; i < MAX_WORDS && words[i]; i++)
+        argv[i + 1] = words[i];
+    return server_run(argv);
+}
+
+#define PGHAUL(...) pghaul((const char *const[MAX_WORDS]){__VA_ARGS__})
+
+/* The same through a shell, as "$0". */
+static struct server_run
+shell(const char *script)
+{
+    const char *argv[] = {"sh", "-c", script, server_pghaul(), NULL};
+
+    return server_run(argv);
+}
+
+static void
+run_clear(struct server_run *run)
+{
+    free(run->output);
+    free(run->errors);
+}
+
+#define cleanup_run cleanup_(run_clear) struct server_run
+
+/* ---- help ---- */
+
+static void
+assert_fits_80_columns(const char *text)
+{
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+
+        cr_assert_lt(len, 80, "%.*s", (int)len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
+Test(cli, every_command_explains_itself_in_two_ways)
+{
+    for (const struct command *const *c = commands; *c; c++) {
+        cleanup_run a = PGHAUL((*c)->name, "--help");
+        cleanup_run b = PGHAUL("help", (*c)->name);
+        char head[200];
+
+        snprintf(head, sizeof head, "pghaul %s: %s.\n\nUsage:\n  pghaul %s ",
+                 (*c)->name, (*c)->summary, (*c)->name);
+        cr_assert_eq(a.status, 0);
+        cr_assert_eq(strncmp(a.output, head, strlen(head)), 0, "%s", a.output);
+        cr_assert_str_empty(a.errors);
+        cr_assert_str_eq(a.output, b.output);
+        assert_fits_80_columns(a.output);
+    }
+}
+
+Test(cli, help_of_all_names_every_command)
+{
+    cleanup_run a = PGHAUL("--help");
+    cleanup_run b = PGHAUL("help");
+    char line[80];
+
+    for (const struct command *const *c = commands; *c; c++) {
+        snprintf(line, sizeof line, "\n  %-9s%s", (*c)->name, (*c)->summary);
+        cr_assert(strstr(a.output, line), "%s", line);
+    }
+    cr_assert_eq(a.status, 0);
+    cr_assert_str_eq(a.output, b.output);
+    assert_fits_80_columns(a.output);
+}
+
+Test(cli, version_says_which_libraries_and_how_files_are_written)
+{
+    cleanup_run a = PGHAUL("--version");
+    cleanup_run b = PGHAUL("--version", "--verbose");
+
+    cr_assert_eq(a.status, 0);
+    cr_assert_eq(strncmp(a.output, "pghaul ", 7), 0);
+    cr_assert_eq(b.status, 0);
+    cr_assert(strstr(b.output, "\nlibpq    "));
+    cr_assert(strstr(b.output, "\nio       "));
+    cr_assert_eq(strncmp(a.output, b.output, strlen(a.output)), 0);
+}
+
+Test(cli, manual_page_is_troff_without_a_warning)
+{
+    cleanup_run man = shell("command -v groff >/dev/null || exit 77\n"
+                            "\"$0\" help --man | groff -man -ww -z");
+    cleanup_run text = PGHAUL("help", "--man");
+
+    if (man.status == 77)
+        cr_skip_test("groff is not installed");
+    cr_assert_eq(man.status, 0);
+    cr_assert_str_empty(man.errors);
+    cr_assert(strstr(text.output, ".B \\-j, \\-\\-jobs \\fIN\\fR\n"));
+    cr_assert(strstr(text.output, "\n.SS help\n"));
+}
+
+struct completion {
+    char words[60], expected[60];
+};
+
+ParameterizedTestParameters(cli, bash_completes)
+{
+    static struct completion cases[] = {
+        {"pghaul hel", "help"},
+        {"pghaul help --m", "--man"},
+        {"pghaul help --nothing", ""},
+        {"pghaul help --format b", "binary"},
+        {"pghaul help --progress \"\"", "auto plain none"},
+    };
+
+    return cr_make_param_array(struct completion, cases,
+                               sizeof cases / sizeof *cases);
+}
+
+ParameterizedTest(struct completion *c, cli, bash_completes)
+{
+    char script[400];
+
+    snprintf(script, sizeof script,
+             "bash -uc 'eval \"$(\"$0\" help --bash-completion)\"\n"
+             "COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+             "_pghaul; printf %%s \"${COMPREPLY[*]}\"' \"$0\"",
+             c->words);
+    cleanup_run run = shell(script);
+
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(run.output, c->expected);
+    cr_assert_str_empty(run.errors);
+}
+
+/* ---- errors ---- */
+
+struct bad {
+    const char *words[MAX_WORDS];
+    const char *errors;
+};
+
+#define TRY(what) "pghaul: hint: Try \"pghaul" what "--help\".\n"
+
+Test(cli, bad_command_line_is_explained_on_stderr_with_status_2)
+{
+    static const struct bad cases[] = {
+        {{NULL}, "pghaul: error: no command given\n" TRY(" ")},
+        {{"--verbose"}, "pghaul: error: no command given\n" TRY(" ")},
+        {{"haul"}, "pghaul: error: unrecognized command \"haul\"\n" TRY(" ")},
+        {{"hel"}, "pghaul: error: unrecognized command \"hel\"\n" TRY(" ")},
+        {{""}, "pghaul: error: unrecognized command \"\"\n" TRY(" ")},
+        {{"--vers"},
+         "pghaul: error: unrecognized option \"--vers\"\n" TRY(" ")},
+        {{"--jobs", "3"},
+         "pghaul: error: \"pghaul\" does not take option \"--jobs\"\n" TRY(
+             " ")},
+        {{"--verbose", "help"},
+         "pghaul: error: too many command-line arguments (first is "
+         "\"help\")\n" TRY(" ")},
+        {{"help", "haul"},
+         "pghaul: error: unrecognized command \"haul\"\n" TRY(" ")},
+        {{"help", "--jobs", "3"},
+         "pghaul: error: \"pghaul help\" does not take option "
+         "\"--jobs\"\n" TRY(" help ")},
+        {{"help", "--man", "--bash-completion"},
+         "pghaul: error: options \"--man\" and \"--bash-completion\" cannot be "
+         "used together\n" TRY(" help ")},
+    };
+
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cleanup_run run = pghaul(cases[i].words);
+
+        cr_assert_eq(run.status, ERR_USAGE, "case %u", i);
+        cr_assert_str_eq(run.errors, cases[i].errors);
+        cr_assert_str_empty(run.output);
+    }
+}
+
+Test(cli, hostile_name_cannot_drive_the_terminal)
+{
+    cleanup_run run = PGHAUL("x\x1b]0;owned\a\npghaul: error: y");
+
+    cr_assert_eq(run.status, ERR_USAGE);
+    cr_assert_str_eq(run.errors, "pghaul: error: unrecognized command "
+                                 "\"x\\x1b]0;owned\\x07\n"
+                                 "    pghaul: error: y\"\n" TRY(" "));
+}
+
+Test(cli, output_that_does_not_arrive_is_a_failure)
+{
+    cleanup_run full = shell("exec \"$0\" --help >/dev/full");
+    cleanup_run closed = shell("exec \"$0\" --help >&-");
+    cleanup_run gone = shell("{ sleep 0.2; \"$0\" --help; echo $? >&2; } | :");
+
+    cr_assert_eq(full.status, ERR_SYSTEM);
+    cr_assert_str_eq(full.errors,
+                     "pghaul: error: could not write to standard output: "
+                     "No space left on device\n");
+    cr_assert_eq(closed.status, ERR_SYSTEM);
+    cr_assert_str_eq(gone.errors,
+                     "pghaul: error: could not write to standard output: "
+                     "Broken pipe\n5\n");
+}
