@@ -9,18 +9,27 @@
  *
  * Work flows in lanes (export, load, ...); a lane has slots, one a worker:
  *
- *     IDLE --FETCH--> ASKED --found--> BUSY --done--> IDLE
- *                       |               |  ^
- *                       +--dry--> IDLE  |  +--RUN-- PARKED (back-off)
- *                                       +--failed, may be tried again--^
- *                                       +--failed for good: GIVE_UP--> IDLE
+ *     IDLE --FETCH--> ASKED --found: RUN--> BUSY --done: RECORD-------> IDLE
+ *                       |                   |  ^ --failed: GIVE_UP----> IDLE
+ *                       |              again|  |RUN
+ *                       +--dry--> IDLE      v  |
+ *                                          PARKED (back-off)
  *
- * A dry lane is asked again when something was done anywhere, since that may
- * have made work ready.  The whole:
+ * A lane is asked by one slot at a time, and on while there is something.  A
+ * dry lane is asked again when something was recorded or given up anywhere,
+ * since that may have made work ready.  The whole:
  *
  *     WORKING --stop, or a failure that concerns all--> DRAINING
- *        |                                                 |
- *        +--all lanes dry, all slots idle--> OVER <--all slots idle--+
+ *        | all lanes dry, all slots idle                   | all slots idle
+ *        v                                                 v
+ *     COMPLETE                                          DRAINED
+ *
+ * While draining nothing new is begun and what is parked is dropped, as is a
+ * task that fails and might have been tried again.
+ *
+ * A failure concerns all when it is FATAL, and when a lane has used up the
+ * tries of more tasks in a row than it has slots: then the server is gone, and
+ * going on would only count every remaining task as lost, slowly.
  */
 
 #include <stdint.h>
@@ -32,16 +41,18 @@ struct scheduler;
 
 enum {
     SCHEDULER_LANES = 4,
-    SCHEDULER_TRIES = 8,        /* of one task, before it is given up */
-    SCHEDULER_DRAIN_MS = 10000, /* then what is in hand is cancelled */
+    SCHEDULER_TRIES = 10,       /* of one task, before it is given up: with the
+                             back-off about a minute, a server's restart */
     SCHEDULER_BACKOFF_MS = 200, /* doubled each time, with jitter */
     SCHEDULER_BACKOFF_MAX_MS = 30000,
+    SCHEDULER_DRAIN_MS = 10000, /* then what is in hand is cancelled */
 };
 
 struct scheduler_params {
     unsigned n_lanes;
     unsigned n_slots[SCHEDULER_LANES];
-    uint64_t seed; /* of the jitter */
+    unsigned drain_ms; /* 0: SCHEDULER_DRAIN_MS */
+    uint64_t seed;     /* of the jitter */
 };
 
 enum scheduler_event_kind {
@@ -52,7 +63,7 @@ enum scheduler_event_kind {
     SCHEDULER_AGAIN,  /* slot's task failed; trying again may help */
     SCHEDULER_FAILED, /* slot's task failed; others may go on */
     SCHEDULER_FATAL,  /* slot's task failed, and so will the others */
-    SCHEDULER_STOP,   /* the user asked to stop */
+    SCHEDULER_STOP,   /* stop working; any number of times */
     SCHEDULER_TICK,   /* time has passed */
 };
 
@@ -67,7 +78,7 @@ enum scheduler_action_kind {
     SCHEDULER_RUN,     /* have the slot's task worked on (again) */
     SCHEDULER_RECORD,  /* it is done: write that down */
     SCHEDULER_GIVE_UP, /* it failed for good: write that down */
-    SCHEDULER_DROP,    /* forget it unworked: we are draining */
+    SCHEDULER_DROP,    /* forget it, as if never fetched: we are draining */
     SCHEDULER_CANCEL,  /* draining took too long: interrupt all in hand */
     SCHEDULER_FINISH,  /* over: nothing is in hand */
 };
@@ -87,11 +98,13 @@ int scheduler_new(struct scheduler **ret, const struct scheduler_params *p,
 struct scheduler *scheduler_free(struct scheduler *s);
 DEFINE_CLEANUP(struct scheduler *, scheduler_free)
 
-/* Cannot fail; an event that does not fit the state is a bug (assert). */
+/* Cannot fail; an event that does not fit the state is a bug (assert).  The
+   actions are to be taken in their order. */
 struct scheduler_actions scheduler_step(struct scheduler *s,
                                         const struct scheduler_event *e);
 
 /* When the next TICK is needed; UINT64_MAX: none. */
 uint64_t scheduler_wake_ms(const struct scheduler *s);
 
+/* Stopped short: DRAINING or DRAINED. */
 int scheduler_draining(const struct scheduler *s);
