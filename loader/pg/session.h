@@ -4,21 +4,19 @@
 /*
  * Session: one connection to PostgreSQL on which everything that could change
  * the meaning of a byte is pinned, whatever ALTER ROLE, ALTER DATABASE,
- * PGOPTIONS or the service file say: empty search_path, datestyle,
- * intervalstyle, timezone, extra_float_digits, bytea_output, lc_monetary,
- * xmloption, row_security off, all time-outs 0, synchronize_seqscans off,
- * client_encoding = the database's own, quote_all_identifiers off,
- * restrict_nonsystem_relation_kind where the server knows it, and more; a
- * setting that the server does not have is passed over only when its version
- * does not have it.
+ * PGOPTIONS or the service file say: empty search_path, client_encoding = the
+ * database's own, row_security off, all time-outs 0, and what loader/pg/pins.h
+ * lists.  On a source, views and foreign tables are not read where the server
+ * can refuse that (restrict_nonsystem_relation_kind).
  *
  *     CLOSED --open--> READY --server or network gone--> BROKEN --reopen--> READY
  *
  * The settings are made again by every reopen, before anything else.  Waits
  * end when the run is stopped (STOP_NOW): the statement is cancelled on the
- * server first.
+ * server first, the session is BROKEN then.
  *
- * One thread owns a session.
+ * The connection is in libpq's non-blocking mode; PQexec() and its like wait
+ * nevertheless, but nothing ends their waits.  One thread owns a session.
  */
 
 #include <libpq-fe.h>
@@ -47,6 +45,10 @@ enum session_retry {
     SESSION_RETRY_RECONNECT, /* 08xxx, 57P0x, 53300, or no answer at all */
 };
 
+/*
+ * ERR_USAGE: the string cannot be read.  ERR_SERVER: no connection; the detail
+ * names host, port and database, nothing ever the password.
+ */
 int session_open(struct session **ret, const struct session_params *p,
                  struct err *err);
 struct session *session_free(struct session *s);
@@ -63,7 +65,13 @@ int session_server_version(const struct session *s);
 /* The database's own encoding, which is the session's too: "UTF8". */
 const char *session_encoding(const struct session *s);
 
-/* Run statements that return nothing of interest. */
+/*
+ * Run statements that return nothing of interest.
+ *
+ * Errors of this and the next functions begin "could not execute LOCK TABLE
+ * on the source: ": the statement's first words only, since the others may
+ * hold a password (CREATE SUBSCRIPTION).
+ */
 int session_exec(struct session *s, const char *sql, struct err *err);
 int session_execf(struct session *s, struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -85,19 +93,51 @@ int session_each(struct session *s, const char *sql,
                  int (*visit)(void *arg, const PGresult *row, struct err *err),
                  void *arg, struct err *err);
 
-/* Quoting by libpq for this connection; the caller frees with PQfreemem. */
+/*
+ * Quoting by libpq for this connection; the caller frees with PQfreemem.  What
+ * cannot be quoted, because it is not valid in the session's encoding, becomes
+ * text that no statement accepts.
+ */
 char *session_ident(struct session *s, const char *name);
 char *session_literal(struct session *s, const char *text);
 /* "schema"."name" */
 char *session_qualified(struct session *s, const char *schema,
                         const char *name);
 
-/* Fill *err from a failed result, or from the connection (res NULL). */
+/* Fill *err with "<fmt> on the source: <the server's words>", from a failed
+   result or from the connection (res NULL).  Returns -1. */
 int session_fail(struct session *s, const PGresult *res, struct err *err,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Wait until the socket can be read, or the run is stopped. */
+/* ---- step by step: for COPY, and what else takes long ---- */
+
+/* Send statements; their results are fetched by the functions below. */
+int session_send(struct session *s, const char *sql, struct err *err);
+
+/* Wait until all that libpq holds back has been sent. */
+int session_flush(struct session *s, struct err *err);
+
+/* Wait until the socket can be read, or the run is stopped.  It may come back
+   early: ask libpq first, and again afterwards. */
 int session_wait(struct session *s, struct err *err);
+
+/* 1: it can be read now; 0: it cannot; <0: the run is stopped. */
+int session_readable(struct session *s, struct err *err);
+
+/* Wait for the next result; *ret is the caller's, NULL after the last. */
+int session_next(struct session *s, PGresult **ret, struct err *err);
+
+/* session_send() for a COPY; direction is PGRES_COPY_IN or PGRES_COPY_OUT. */
+int session_copy(struct session *s, const char *sql, ExecStatusType direction,
+                 struct err *err);
+
+/* All results that are left: the first failure is the error; else the last
+   result is the caller's (ret may be NULL). */
+int session_finish(struct session *s, PGresult **ret, struct err *err);
+
+/* Cancel what runs on the server and read what is left, so that the session
+   can be used or closed.  Never fails: the session is READY or BROKEN. */
+void session_abandon(struct session *s);
 
 PGconn *session_conn(struct session *s);
 

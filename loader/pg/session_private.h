@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * What session.c (the connection's life) and session_statement.c (what is
+ * done on it) share.
+ */
+
+#include "loader/pg/session.h"
+
+enum session_state {
+    SESSION_READY, /* entered by connect_now(), and by session_abandon() */
+    SESSION_BROKEN, /* entered when the connection is lost, or a wait on it was given
+               up; left by session_reopen() */
+};
+
+struct session {
+    PGconn *conn;
+    enum session_state state;
+    enum session_side side;
+    int replication;
+    int version;
+    char encoding[64];
+    char doing[32]; /* first words of the statement, for messages */
+    char *conninfo;
+    char *application_name;
+    const struct stop *stop; /* borrowed */
+};
+
+const char *session_side_name(const struct session *s);
+
+/* libpq may learn that the connection is lost at any call. */
+enum session_state session_state(struct session *s);
