@@ -6,7 +6,7 @@
 
 #include "loader/cli/command.h"
 
-enum { WIDTH = 79, COMMAND_COLUMN = 11, OPTION_COLUMN = 33 };
+enum { WIDTH = 79, COMMAND_COLUMN = 11, OPTION_COLUMN = 34 };
 
 const struct exit_status exit_statuses[] = {
     {0, "done"},
