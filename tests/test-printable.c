@@ -32,7 +32,7 @@ ParameterizedTestParameters(printable, shows_what_it_should)
         {"\xe2\x80\xae", "\\xe2\\x80\\xae"},
         {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},
         /* not the shortest form; a surrogate; beyond the last character */
-        {"\xc0\x9b", "\\xc0\\x9b"},
+        {"\xc1\x81", "\\xc1\\x81"},
         {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
         /* the text ends within a character */
