@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #pragma once
 
+#include <stdlib.h>
+
 /* Release a local when it leaves scope; take() hands it on instead. */
 #define cleanup_(fn) __attribute__((cleanup(fn)))
 #define take(p)                                                                \
@@ -16,3 +18,10 @@
         if (*p)                                                                \
             *p = fn(*p);                                                       \
     }
+
+/* For what malloc() gave: cleanup_(freep) char *name = NULL; */
+static inline void
+freep(void *p)
+{
+    free(*(void **)p);
+}

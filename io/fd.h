@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include "io/cleanup.h"
+
 /* For cleanup_(); -1 is no descriptor. */
 static inline void
 fd_closep(int *fd)
