@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "io/cleanup.h"
 #include "io/err.h"
 
 struct queue;
@@ -26,6 +27,7 @@ int queue_new(struct queue **ret, size_t capacity, struct err *err);
 
 /* The queue must be empty, or its items owned elsewhere. */
 struct queue *queue_free(struct queue *q);
+DEFINE_CLEANUP(struct queue *, queue_free)
 
 /* Waits while the queue is full.  E_CLOSED: the item stays the caller's. */
 int queue_push(struct queue *q, void *item);
