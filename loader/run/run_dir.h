@@ -29,6 +29,8 @@ enum run_dir_mode {
 /*
  * Refused with a message of its own: not a directory; not empty and not a run
  * directory; another owner; writable by others; locked (with the pid).
+ *
+ * A child that goes on after fork() without exec() shares the lock.
  */
 int run_dir_open(struct run_dir **ret, const char *path, enum run_dir_mode mode,
                  struct err *err);
@@ -37,8 +39,10 @@ DEFINE_CLEANUP(struct run_dir *, run_dir_free)
 
 const char *run_dir_path(const struct run_dir *d);
 int run_dir_fd(const struct run_dir *d);
+enum run_dir_mode run_dir_mode(const struct run_dir *d);
 
-/* The pid of the process at work, 0 when there is none (for status). */
+/* The pid of the process at work now, 0 when there is none, -1 when there is
+   one that has not said who it is (for status). */
 int run_dir_holder(const struct run_dir *d);
 
 /*
@@ -48,11 +52,17 @@ int run_dir_holder(const struct run_dir *d);
 enum { RUN_DIR_NAME = 64 };
 void run_dir_table_name(char ret[RUN_DIR_NAME], uint64_t n, const char *name);
 
-/* Open data/tables/<name>, made when missing; the caller closes *ret_fd. */
+/* Open data/tables/<name>, made when missing; the caller closes *ret_fd.
+   name is run_dir_table_name()'s. */
 int run_dir_open_table(struct run_dir *d, const char *name, int *ret_fd,
                        struct err *err);
 
-/* Delete all that lies under data/ and does not stand in keep()'s answers;
-   *ret_n counts the files.  Names are "tables/<dir>/<file>". */
-int run_dir_sweep(struct run_dir *d, int (*keep)(void *arg, const char *name),
+/*
+ * Delete the files under data/tables that keep does not answer for, among
+ * them every ".part", and the directories that are empty then; *ret_n counts
+ * the files.  keep gets "tables/<dir>/<file>" and answers 1 to keep it, 0 to
+ * delete it, <0 to stop.
+ */
+int run_dir_sweep(struct run_dir *d,
+                  int (*keep)(void *arg, const char *name, struct err *err),
                   void *arg, unsigned *ret_n, struct err *err);
