@@ -52,13 +52,7 @@ struct chunk_totals {
     uint64_t n_frames;
 };
 
-/*
- * ---- writing: one writer a worker, used for one chunk after the other ----
- *
- *     begin --> add, add, ... --> end
- *
- * After a failure, and to give a chunk up, begin another.
- */
+/* ---- writing: one writer a worker, used for one chunk after the other ---- */
 
 struct chunk_writer;
 
@@ -90,27 +84,27 @@ struct chunk_reader;
 enum { CHUNK_READER_E_END = 1 };
 
 int chunk_reader_new(struct chunk_reader **ret, struct err *err);
-struct chunk_reader *chunk_reader_free(struct chunk_reader *c);
+struct chunk_reader *chunk_reader_free(struct chunk_reader *r);
 DEFINE_CLEANUP(struct chunk_reader *, chunk_reader_free)
 
 /*
  * Check head and tail; in is borrowed until the next begin.  What is damaged
  * or cut is ERR_CORRUPT.
  */
-int chunk_reader_begin(struct chunk_reader *c, const struct bytes_in *in,
+int chunk_reader_begin(struct chunk_reader *r, const struct bytes_in *in,
                        struct err *err);
 
-const struct chunk_head *chunk_reader_head(const struct chunk_reader *c);
-const struct chunk_totals *chunk_reader_totals(const struct chunk_reader *c);
+const struct chunk_head *chunk_reader_head(const struct chunk_reader *r);
+const struct chunk_totals *chunk_reader_totals(const struct chunk_reader *r);
 
 /* <0 (ERR_CORRUPT) unless the file says it is exactly this chunk; the detail
    names the field that differs and both values. */
-int chunk_reader_expect(const struct chunk_reader *c,
+int chunk_reader_expect(const struct chunk_reader *r,
                         const struct chunk_head *head, struct err *err);
 
 /*
  * The content of the next frame.  After the last: E_END, when the frames
  * added up to the totals of the tail, else ERR_CORRUPT.
  */
-int chunk_reader_next(struct chunk_reader *c, const unsigned char **ret,
+int chunk_reader_next(struct chunk_reader *r, const unsigned char **ret,
                       size_t *ret_len, struct err *err);

@@ -17,29 +17,19 @@ static struct kept {
     char *text;
 } * kept;
 
-char *
-server_process_keep(char *text)
-{
-    struct kept *k = malloc(sizeof *k);
-
-    if (!k || !text)
-        abort();
-    *k = (struct kept){.next = kept, .text = text};
-    kept = k;
-    return text;
-}
-
 const char *
 server_process_text(const char *fmt, ...)
 {
-    char *text;
+    struct kept *k = malloc(sizeof *k);
     va_list ap;
 
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0)
+    if (!k || vasprintf(&k->text, fmt, ap) < 0)
         abort();
     va_end(ap);
-    return server_process_keep(text);
+    k->next = kept;
+    kept = k;
+    return k->text;
 }
 
 static const struct passwd *
