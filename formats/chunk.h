@@ -52,7 +52,13 @@ struct chunk_totals {
     uint64_t n_frames;
 };
 
-/* ---- writing: one writer a worker, used for one chunk after the other ---- */
+/*
+ * ---- writing: one writer a worker, used for one chunk after the other ----
+ *
+ *     begin --> add, add, ... --> end
+ *
+ * After a failure, and to give a chunk up, begin another.
+ */
 
 struct chunk_writer;
 
@@ -84,27 +90,27 @@ struct chunk_reader;
 enum { CHUNK_READER_E_END = 1 };
 
 int chunk_reader_new(struct chunk_reader **ret, struct err *err);
-struct chunk_reader *chunk_reader_free(struct chunk_reader *r);
+struct chunk_reader *chunk_reader_free(struct chunk_reader *c);
 DEFINE_CLEANUP(struct chunk_reader *, chunk_reader_free)
 
 /*
  * Check head and tail; in is borrowed until the next begin.  What is damaged
  * or cut is ERR_CORRUPT.
  */
-int chunk_reader_begin(struct chunk_reader *r, const struct bytes_in *in,
+int chunk_reader_begin(struct chunk_reader *c, const struct bytes_in *in,
                        struct err *err);
 
-const struct chunk_head *chunk_reader_head(const struct chunk_reader *r);
-const struct chunk_totals *chunk_reader_totals(const struct chunk_reader *r);
+const struct chunk_head *chunk_reader_head(const struct chunk_reader *c);
+const struct chunk_totals *chunk_reader_totals(const struct chunk_reader *c);
 
 /* <0 (ERR_CORRUPT) unless the file says it is exactly this chunk; the detail
    names the field that differs and both values. */
-int chunk_reader_expect(const struct chunk_reader *r,
+int chunk_reader_expect(const struct chunk_reader *c,
                         const struct chunk_head *head, struct err *err);
 
 /*
  * The content of the next frame.  After the last: E_END, when the frames
  * added up to the totals of the tail, else ERR_CORRUPT.
  */
-int chunk_reader_next(struct chunk_reader *r, const unsigned char **ret,
+int chunk_reader_next(struct chunk_reader *c, const unsigned char **ret,
                       size_t *ret_len, struct err *err);

@@ -210,8 +210,8 @@ caught(int fd)
     char *text;
 
     cr_assert(fstat(fd, &st) == 0);
-    text = calloc(1, (size_t)st.st_size + 1);
-    cr_assert(text && pread(fd, text, (size_t)st.st_size, 0) == st.st_size);
+    text = server_process_keep(calloc(1, (size_t)st.st_size + 1));
+    cr_assert(pread(fd, text, (size_t)st.st_size, 0) == st.st_size);
     close(fd);
     return text;
 }

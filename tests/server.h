@@ -11,8 +11,8 @@
  * They are started before its first test, in a temporary directory, by an
  * unprivileged user when the tests run as root, listening on a unix socket
  * only; and stopped and removed after the last, also when the program is
- * killed.  Each test gets databases of its own.  Failures end the test
- * (cr_assert).
+ * killed.  Each test gets databases of its own, but roles are the cluster's.
+ * Failures end the test (cr_assert).
  *
  * The programs are those of $PGBIN, else the newest in /usr/lib/postgresql.
  */
@@ -66,7 +66,8 @@ void server_start(const char *server);
  */
 const char *server_fingerprint(const char *conninfo, const char *table);
 
-/* Run a program (argv ends in NULL) and wait; output is caught. */
+/* Run a program (argv ends in NULL) and wait; output is caught, and lives as
+   long as the test. */
 struct server_run {
     int status;   /* exit status, or 128 + signal */
     char *output; /* stdout */

@@ -17,19 +17,29 @@ static struct kept {
     char *text;
 } * kept;
 
+char *
+server_process_keep(char *text)
+{
+    struct kept *k = malloc(sizeof *k);
+
+    if (!k || !text)
+        abort();
+    *k = (struct kept){.next = kept, .text = text};
+    kept = k;
+    return text;
+}
+
 const char *
 server_process_text(const char *fmt, ...)
 {
-    struct kept *k = malloc(sizeof *k);
+    char *text;
     va_list ap;
 
     va_start(ap, fmt);
-    if (!k || vasprintf(&k->text, fmt, ap) < 0)
+    if (vasprintf(&text, fmt, ap) < 0)
         abort();
     va_end(ap);
-    k->next = kept;
-    kept = k;
-    return k->text;
+    return server_process_keep(text);
 }
 
 static const struct passwd *

@@ -14,6 +14,9 @@
 #define SERVER_ROOT_ENV "PGHAUL_TEST_SERVERS"
 #define SERVER_FAILURE_ENV "PGHAUL_TEST_SERVERS_FAILURE"
 
+/* Malloc's text, kept until the process ends. */
+char *server_process_keep(char *text);
+
 /* A formatted string that is kept until the process ends; never NULL. */
 const char *server_process_text(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));

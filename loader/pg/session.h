@@ -13,7 +13,7 @@
  *
  * The settings are made again by every reopen, before anything else.  Waits
  * end when the run is stopped (STOP_NOW): the statement is cancelled on the
- * server first, the session is BROKEN then.
+ * server first.
  *
  * The connection is in libpq's non-blocking mode; PQexec() and its like wait
  * nevertheless, but nothing ends their waits.  One thread owns a session.

@@ -8,10 +8,10 @@
 
 #include "loader/pg/session.h"
 
+/* Changed by connect_now(), session_state() and session_abandon(). */
 enum session_state {
-    SESSION_READY, /* entered by connect_now(), and by session_abandon() */
-    SESSION_BROKEN, /* entered when the connection is lost, or a wait on it was given
-               up; left by session_reopen() */
+    SESSION_READY,
+    SESSION_BROKEN, /* not pinned, lost, or given up; session_reopen() helps */
 };
 
 struct session {

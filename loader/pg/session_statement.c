@@ -10,7 +10,7 @@
 #include "loader/pg/session_private.h"
 
 /* For the server to end what was cancelled. */
-enum { ABANDON_MS = 10000 };
+enum { ABANDON_MS = 5000 };
 
 static int
 fail(struct session *s, const PGresult *res, struct err *err)
@@ -19,17 +19,15 @@ fail(struct session *s, const PGresult *res, struct err *err)
                         s->doing[0] ? s->doing : "a statement");
 }
 
-/* A wait in the middle of a statement: when it is given up, nobody will read
-   what is left of that. */
+/* A wait in the middle of a statement, which ends with the wait when the run
+   is stopped. */
 static int
 wait_or_cancel(struct session *s, short events, int ms, struct err *err)
 {
     int r = connection_wait(s->conn, s->stop, events, ms, err);
 
-    if (r < 0) {
-        connection_cancel(s->conn);
-        s->state = SESSION_BROKEN;
-    }
+    if (r < 0)
+        session_abandon(s);
     return r;
 }
 
@@ -231,11 +229,16 @@ drop_result(struct session *s)
     return res != NULL;
 }
 
+/*
+ * A backend that waits for us to take its data does not hear the cancel: so
+ * read on, whether the run is stopped or not, but not for ever.
+ */
 void
 session_abandon(struct session *s)
 {
     uint64_t deadline = clock_ms() + ABANDON_MS;
     struct err ignored;
+    short events;
 
     if (session_state(s) != SESSION_READY ||
         PQtransactionStatus(s->conn) != PQTRANS_ACTIVE)
@@ -245,9 +248,9 @@ session_abandon(struct session *s)
         return; /* a late cancel would hit the next statement */
     while (clock_ms() < deadline && PQstatus(s->conn) == CONNECTION_OK) {
         if (PQisBusy(s->conn) || drop_copy_data(s->conn)) {
-            if (connection_wait(s->conn, s->stop, POLLIN, CONNECTION_WAIT_MS,
-                                &ignored) < 0)
-                return;
+            events = PQflush(s->conn) > 0 ? POLLIN | POLLOUT : POLLIN;
+            connection_wait(s->conn, NULL, events, CONNECTION_WAIT_MS,
+                            &ignored);
             PQconsumeInput(s->conn);
         } else if (!drop_result(s)) {
             s->state = SESSION_READY;
