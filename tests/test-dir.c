@@ -2,18 +2,15 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "io/dir.h"
 #include "io/fd.h"
+#include "tests/scratch.h"
 
 /* The library's fsync() is this one: it tells what was synced, or fails. */
 static ino_t synced;
@@ -33,45 +30,14 @@ fsync(int fd)
     return (int)syscall(SYS_fsync, fd);
 }
 
-static char base[] = "/tmp/test-dir.XXXXXX";
-static int base_fd;
-
-static void
-make_base(void)
-{
-    umask(022);
-    cr_assert_not_null(mkdtemp(base));
-    base_fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cr_assert_geq(base_fd, 0);
-}
-
-static void
-remove_base(void)
-{
-    char command[64];
-
-    close(base_fd);
-    snprintf(command, sizeof command, "rm -rf %s", base);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(dir, .init = make_base, .fini = remove_base);
-
-static void
-touch(int dir_fd, const char *name)
-{
-    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-    cr_assert_geq(fd, 0);
-    close(fd);
-}
+TestSuite(dir, .init = scratch_begin, .fini = scratch_end);
 
 static ino_t
-inode(int dir_fd, const char *name)
+inode(int fd)
 {
     struct stat st;
 
-    cr_assert_eq(fstatat(dir_fd, name, &st, 0), 0);
+    cr_assert_eq(fstat(fd, &st), 0);
     return st.st_ino;
 }
 
@@ -80,10 +46,11 @@ Test(dir, missing_one_is_an_outcome_unless_it_may_be_made)
     cleanup_(fd_closep) int fd = -1;
     struct err err;
 
-    cr_assert_eq(dir_open_private(&fd, base_fd, "run", 0, &err), DIR_E_MISSING);
+    cr_assert_eq(dir_open_private(&fd, scratch_fd, "run", 0, &err),
+                 DIR_E_MISSING);
     cr_assert_eq(fd, -1);
-    cr_assert_eq(dir_open_private(&fd, base_fd, "run", 1, &err), 0);
-    cr_assert_eq(inode(fd, "."), inode(base_fd, "run"));
+    cr_assert_eq(dir_open_private(&fd, scratch_fd, "run", 1, &err), 0);
+    cr_assert_eq(inode(fd), scratch_inode("run"));
 }
 
 Test(dir, new_one_is_for_its_owner_only_whatever_the_umask)
@@ -93,7 +60,7 @@ Test(dir, new_one_is_for_its_owner_only_whatever_the_umask)
     struct err err;
 
     umask(0);
-    cr_assert_eq(dir_open_private(&fd, base_fd, "run", 1, &err), 0);
+    cr_assert_eq(dir_open_private(&fd, scratch_fd, "run", 1, &err), 0);
     cr_assert_eq(fstat(fd, &st), 0);
     cr_assert_eq(st.st_mode & 07777, 0700);
     cr_assert_eq(st.st_uid, geteuid());
@@ -106,10 +73,11 @@ Test(dir, new_ones_name_is_durable)
     cleanup_(fd_closep) int below_fd = -1;
     struct err err;
 
-    cr_assert_eq(dir_open_private(&fd, base_fd, "run", 1, &err), 0);
-    cr_assert_eq(synced, inode(base_fd, "."));
-    cr_assert_eq(dir_open_private(&below_fd, base_fd, "run/data/", 1, &err), 0);
-    cr_assert_eq(synced, inode(base_fd, "run"));
+    cr_assert_eq(dir_open_private(&fd, scratch_fd, "run", 1, &err), 0);
+    cr_assert_eq(synced, scratch_inode("."));
+    cr_assert_eq(dir_open_private(&below_fd, scratch_fd, "run/data/", 1, &err),
+                 0);
+    cr_assert_eq(synced, scratch_inode("run"));
 }
 
 Test(dir, name_that_cannot_be_made_durable_is_a_failure)
@@ -118,7 +86,7 @@ Test(dir, name_that_cannot_be_made_durable_is_a_failure)
     struct err err;
 
     sync_error = EIO;
-    cr_assert_lt(dir_open_private(&fd, base_fd, "run", 1, &err), 0);
+    cr_assert_lt(dir_open_private(&fd, scratch_fd, "run", 1, &err), 0);
     cr_assert_eq(fd, -1);
     cr_assert_str_eq(
         err.message,
@@ -130,7 +98,7 @@ Test(dir, parent_must_exist)
     int fd = -1;
     struct err err;
 
-    cr_assert_lt(dir_open_private(&fd, base_fd, "no/run", 1, &err), 0);
+    cr_assert_lt(dir_open_private(&fd, scratch_fd, "no/run", 1, &err), 0);
     cr_assert_eq(err.sys, ENOENT);
     cr_assert_str_eq(
         err.message,
@@ -143,11 +111,12 @@ Test(dir, path_may_be_absolute_or_the_current_one)
     cleanup_(fd_closep) int current_fd = -1;
     struct err err;
 
-    cr_assert_eq(dir_open_private(&absolute_fd, AT_FDCWD, base, 0, &err), 0);
-    cr_assert_eq(inode(absolute_fd, "."), inode(base_fd, "."));
-    cr_assert_eq(fchdir(base_fd), 0);
+    cr_assert_eq(
+        dir_open_private(&absolute_fd, AT_FDCWD, scratch_path, 0, &err), 0);
+    cr_assert_eq(inode(absolute_fd), scratch_inode("."));
+    cr_assert_eq(fchdir(scratch_fd), 0);
     cr_assert_eq(dir_open_private(&current_fd, AT_FDCWD, "./", 1, &err), 0);
-    cr_assert_eq(inode(current_fd, "."), inode(base_fd, "."));
+    cr_assert_eq(inode(current_fd), scratch_inode("."));
 }
 
 Test(dir, links_above_it_are_followed)
@@ -155,10 +124,10 @@ Test(dir, links_above_it_are_followed)
     cleanup_(fd_closep) int fd = -1;
     struct err err;
 
-    cr_assert_eq(mkdirat(base_fd, "home", 0755), 0);
-    cr_assert_eq(symlinkat("home", base_fd, "link"), 0);
-    cr_assert_eq(dir_open_private(&fd, base_fd, "link/run", 1, &err), 0);
-    cr_assert_eq(inode(fd, "."), inode(base_fd, "home/run"));
+    cr_assert_eq(mkdirat(scratch_fd, "home", 0755), 0);
+    cr_assert_eq(symlinkat("home", scratch_fd, "link"), 0);
+    cr_assert_eq(dir_open_private(&fd, scratch_fd, "link/run", 1, &err), 0);
+    cr_assert_eq(inode(fd), scratch_inode("home/run"));
 }
 
 Test(dir, others_may_read_it)
@@ -166,40 +135,40 @@ Test(dir, others_may_read_it)
     cleanup_(fd_closep) int fd = -1;
     struct err err;
 
-    cr_assert_eq(mkdirat(base_fd, "run", 0755), 0);
-    cr_assert_eq(dir_open_private(&fd, base_fd, "run", 0, &err), 0);
+    cr_assert_eq(mkdirat(scratch_fd, "run", 0755), 0);
+    cr_assert_eq(dir_open_private(&fd, scratch_fd, "run", 0, &err), 0);
 }
 
 static void
 make_mode(mode_t mode)
 {
-    cr_assert_eq(mkdirat(base_fd, "run", 0700), 0);
-    cr_assert_eq(fchmodat(base_fd, "run", mode, 0), 0);
+    cr_assert_eq(mkdirat(scratch_fd, "run", 0700), 0);
+    cr_assert_eq(fchmodat(scratch_fd, "run", mode, 0), 0);
 }
 
 static void
 make_file(void)
 {
-    touch(base_fd, "run");
+    scratch_put("run", "", 0);
 }
 
 static void
 make_fifo(void)
 {
-    cr_assert_eq(mkfifoat(base_fd, "run", 0600), 0);
+    cr_assert_eq(mkfifoat(scratch_fd, "run", 0600), 0);
 }
 
 static void
 make_link(void)
 {
-    cr_assert_eq(mkdirat(base_fd, "private", 0700), 0);
-    cr_assert_eq(symlinkat("private", base_fd, "run"), 0);
+    cr_assert_eq(mkdirat(scratch_fd, "private", 0700), 0);
+    cr_assert_eq(symlinkat("private", scratch_fd, "run"), 0);
 }
 
 static void
 make_dangling_link(void)
 {
-    cr_assert_eq(symlinkat("nowhere", base_fd, "run"), 0);
+    cr_assert_eq(symlinkat("nowhere", scratch_fd, "run"), 0);
 }
 
 static void
@@ -252,17 +221,17 @@ Test(dir, what_is_not_private_is_refused_with_the_reason_and_a_hint)
 
         t->prepare();
         for (int create = 0; create < 2; create++) {
-            cr_assert_lt(dir_open_private(&fd, base_fd, t->path, create, &err),
-                         0, "%s: not refused", t->message);
+            cr_assert_lt(
+                dir_open_private(&fd, scratch_fd, t->path, create, &err), 0,
+                "%s: not refused", t->message);
             cr_assert_eq(fd, -1);
             cr_assert_eq(err.class, t->class);
             cr_assert_str_eq(err.message, t->message);
             cr_assert_str_eq(err.detail, t->detail);
             cr_assert_str_not_empty(err.hint);
         }
-        remove_base();
-        strcpy(base, "/tmp/test-dir.XXXXXX");
-        make_base();
+        scratch_end();
+        scratch_begin();
     }
 }
 
@@ -277,29 +246,15 @@ Test(dir, another_users_is_refused_also_to_root)
     if (geteuid() == 0) {
         path = "run";
         make_mode(0700);
-        cr_assert_eq(fchownat(base_fd, "run", NOBODY, NOBODY, 0), 0);
+        cr_assert_eq(fchownat(scratch_fd, "run", NOBODY, NOBODY, 0), 0);
     }
-    cr_assert_lt(dir_open_private(&fd, base_fd, path, 1, &err), 0);
+    cr_assert_lt(dir_open_private(&fd, scratch_fd, path, 1, &err), 0);
     cr_assert_eq(err.class, ERR_REFUSED);
     cr_assert(strstr(err.message, "belongs to another user"));
     if (geteuid() == 0)
         cr_assert_str_eq(err.detail, "Its owner is user id 65534, this "
                                      "program runs as 0.");
     cr_assert_str_not_empty(err.hint);
-}
-
-/* Swap "run" and "link" without end, until killed. */
-static pid_t
-start_swapping(void)
-{
-    pid_t pid = fork();
-
-    cr_assert_geq(pid, 0);
-    if (pid == 0)
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
-    while (pid == 0)
-        renameat2(base_fd, "run", base_fd, "link", RENAME_EXCHANGE);
-    return pid;
 }
 
 Test(dir, link_swapped_in_at_any_instant_is_never_followed)
@@ -309,24 +264,23 @@ Test(dir, link_swapped_in_at_any_instant_is_never_followed)
     pid_t pid;
 
     make_link(); /* "run", to "private", which is as good as can be */
-    cr_assert_eq(mkdirat(base_fd, "link", 0700), 0);
-    run = inode(base_fd, "link");
+    cr_assert_eq(mkdirat(scratch_fd, "link", 0700), 0);
+    run = scratch_inode("link");
 
-    pid = start_swapping();
+    pid = scratch_swap("run", "link");
     for (int i = 0; i < 10000; i++) {
         cleanup_(fd_closep) int fd = -1;
         struct err err;
 
-        if (dir_open_private(&fd, base_fd, "run", 1, &err) < 0) {
+        if (dir_open_private(&fd, scratch_fd, "run", 1, &err) < 0) {
             cr_assert_eq(err.class, ERR_REFUSED, "%s", err.message);
             n_refused++;
         } else {
-            cr_assert_eq(inode(fd, "."), run, "followed at attempt %d", i);
+            cr_assert_eq(inode(fd), run, "followed at attempt %d", i);
             n_opened++;
         }
     }
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    scratch_swap_end(pid);
     cr_assert_gt(n_opened, 0);
     cr_assert_gt(n_refused, 0);
 }
@@ -335,28 +289,28 @@ Test(dir, removing_what_is_not_there_is_no_failure)
 {
     struct err err;
 
-    touch(base_fd, "file");
-    cr_assert_eq(dir_remove(base_fd, "file", &err), 0);
-    cr_assert_eq(faccessat(base_fd, "file", F_OK, 0), -1);
-    cr_assert_eq(dir_remove(base_fd, "file", &err), 0);
+    scratch_put("file", "", 0);
+    cr_assert_eq(dir_remove(scratch_fd, "file", &err), 0);
+    cr_assert_eq(faccessat(scratch_fd, "file", F_OK, 0), -1);
+    cr_assert_eq(dir_remove(scratch_fd, "file", &err), 0);
 }
 
 Test(dir, removing_a_link_leaves_what_it_points_to)
 {
     struct err err;
 
-    touch(base_fd, "file");
-    cr_assert_eq(symlinkat("file", base_fd, "link"), 0);
-    cr_assert_eq(dir_remove(base_fd, "link", &err), 0);
-    cr_assert_eq(faccessat(base_fd, "file", F_OK, 0), 0);
+    scratch_put("file", "", 0);
+    cr_assert_eq(symlinkat("file", scratch_fd, "link"), 0);
+    cr_assert_eq(dir_remove(scratch_fd, "link", &err), 0);
+    cr_assert_eq(faccessat(scratch_fd, "file", F_OK, 0), 0);
 }
 
 Test(dir, what_cannot_be_removed_is_named)
 {
     struct err err;
 
-    cr_assert_eq(mkdirat(base_fd, "sub", 0700), 0);
-    cr_assert_lt(dir_remove(base_fd, "sub", &err), 0);
+    cr_assert_eq(mkdirat(scratch_fd, "sub", 0700), 0);
+    cr_assert_lt(dir_remove(scratch_fd, "sub", &err), 0);
     cr_assert_eq(err.class, ERR_SYSTEM);
     cr_assert_str_eq(err.message, "could not remove \"sub\": Is a directory");
 }
@@ -378,7 +332,7 @@ visit(void *arg, const char *name)
     l->n_visits++;
     l->seen[(unsigned char)name[0]]++;
     if (l->remove)
-        cr_assert_eq(dir_remove(base_fd, name, &err), 0);
+        cr_assert_eq(dir_remove(scratch_fd, name, &err), 0);
     return l->n_visits == l->stop_after ? 42 : 0;
 }
 
@@ -386,16 +340,16 @@ Test(dir, each_name_is_visited_once_without_the_dots)
 {
     struct err err;
 
-    touch(base_fd, "a");
-    touch(base_fd, "b");
-    cr_assert_eq(mkdirat(base_fd, "c", 0700), 0);
-    cr_assert_eq(symlinkat("nowhere", base_fd, "d"), 0);
+    scratch_put("a", "", 0);
+    scratch_put("b", "", 0);
+    cr_assert_eq(mkdirat(scratch_fd, "c", 0700), 0);
+    cr_assert_eq(symlinkat("nowhere", scratch_fd, "d"), 0);
 
     /* Twice: one listing leaves no trace for the next. */
     for (int round = 0; round < 2; round++) {
         struct letters l = {0};
 
-        cr_assert_eq(dir_each(base_fd, visit, &l, &err), 0);
+        cr_assert_eq(dir_each(scratch_fd, visit, &l, &err), 0);
         cr_assert_eq(l.n_visits, 4);
         for (int c = 'a'; c <= 'd'; c++)
             cr_assert_eq(l.seen[c], 1);
@@ -408,8 +362,8 @@ Test(dir, visiting_stops_with_the_first_answer)
     struct err err;
 
     for (char c = 'a'; c <= 'e'; c++)
-        touch(base_fd, (char[]){c, '\0'});
-    cr_assert_eq(dir_each(base_fd, visit, &l, &err), 42);
+        scratch_put((char[]){c, '\0'}, "", 0);
+    cr_assert_eq(dir_each(scratch_fd, visit, &l, &err), 42);
     cr_assert_eq(l.n_visits, 2);
 }
 
@@ -421,9 +375,9 @@ Test(dir, names_may_be_removed_while_they_are_visited)
 
     for (int i = 0; i < 3000; i++) {
         snprintf(name, sizeof name, "file-%d", i);
-        touch(base_fd, name);
+        scratch_put(name, "", 0);
     }
-    cr_assert_eq(dir_each(base_fd, visit, &l, &err), 0);
+    cr_assert_eq(dir_each(scratch_fd, visit, &l, &err), 0);
     cr_assert_eq(l.n_visits, 3000);
 }
 
@@ -435,7 +389,7 @@ list_below(void *arg, const char *name)
 
     (void)name;
     outer->n_visits++;
-    cr_assert_eq(dir_each(base_fd, visit, &inner, &err), 0);
+    cr_assert_eq(dir_each(scratch_fd, visit, &inner, &err), 0);
     cr_assert_eq(inner.n_visits, 3);
     return 0;
 }
@@ -446,8 +400,8 @@ Test(dir, listing_may_be_nested_in_a_listing)
     struct err err;
 
     for (char c = 'a'; c <= 'c'; c++)
-        touch(base_fd, (char[]){c, '\0'});
-    cr_assert_eq(dir_each(base_fd, list_below, &l, &err), 0);
+        scratch_put((char[]){c, '\0'}, "", 0);
+    cr_assert_eq(dir_each(scratch_fd, list_below, &l, &err), 0);
     cr_assert_eq(l.n_visits, 3);
 }
 
