@@ -16,7 +16,10 @@
 
 struct reader;
 
-/* name may hold slashes, no component may be a symbolic link or "..". */
+/*
+ * name may hold slashes; no component may be a symbolic link, "." or "..".
+ * What is refused is ERR_REFUSED; a missing file is ERR_SYSTEM with ENOENT.
+ */
 int reader_open(struct reader **ret, int dir_fd, const char *name,
                 struct err *err);
 struct reader *reader_free(struct reader *r);
@@ -25,5 +28,8 @@ DEFINE_CLEANUP(struct reader *, reader_free)
 /* The file as a source of bytes; lives as long as the reader. */
 const struct bytes_in *reader_in(const struct reader *r);
 
-/* Read it all and digest it, in bounded memory. */
+/*
+ * Read it all and digest it, in bounded memory; from the disk, where the
+ * kernel agrees to forget the pages it holds, as those may be better.
+ */
 int reader_sha256(struct reader *r, unsigned char ret[32], struct err *err);
