@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <criterion/criterion.h>
+#include <time.h>
 
-#include "io/clock.h"
 #include "tests/run.h"
 
 TestSuite(catalog_size, .init = run_set_up, .fini = run_tear_down,
-          .timeout = 60);
+          .timeout = 120);
 
 enum { MANY = 100000 };
 
@@ -50,17 +50,24 @@ restore_one(void)
     ok(catalog_entry_done(c, e->id, &err));
 }
 
+/* Of the processor's time, so that a busy machine does not matter. */
+static double
+seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
 /* What one call costs, in microseconds. */
 static double
 cost(void (*call)(void), unsigned n)
 {
-    uint64_t begin = clock_ns();
+    double begin = seconds();
 
     ok(catalog_begin(c, &err));
     for (unsigned i = 0; i < n; i++)
         call();
     ok(catalog_commit(c, &err));
-    return (double)(clock_ns() - begin) / 1000 / n;
+    return (seconds() - begin) * 1e6 / n;
 }
 
 /* Larger than all the rest, and nothing of it can be handed out. */
@@ -82,26 +89,25 @@ plan_what_is_in_the_way(void)
         cr_assert_gt(run_take_to_load(4), 2 * MANY);
 }
 
-/* Bounds with room for a busy machine: a scan of the tables would be 100
-   times as dear. */
+/* A scan of the tables would be 100 times as dear. */
 Test(catalog_size, the_next_of_very_many_is_found_at_once)
 {
-    uint64_t begin = clock_ms();
+    double begin = seconds();
     sqlite3_int64 memory;
     double us;
 
     plan_many();
     plan_what_is_in_the_way();
     memory = sqlite3_memory_used();
-    cr_log_info("planned in %d ms", (int)(clock_ms() - begin));
-    cr_assert_lt(clock_ms() - begin, 30000);
+    cr_log_info("planned in %.1f s", seconds() - begin);
+    cr_assert_lt(seconds() - begin, 30);
     cr_assert_lt(memory, 8 << 20);
 
-    cr_assert_lt(us = cost(export_one, 2000), 500);
+    cr_assert_lt(us = cost(export_one, 2000), 200);
     cr_log_info("export: %.0f us", us);
-    cr_assert_lt(us = cost(load_one, 2000), 500);
+    cr_assert_lt(us = cost(load_one, 2000), 200);
     cr_log_info("load: %.0f us", us);
-    cr_assert_lt(us = cost(restore_one, 1000), 500);
+    cr_assert_lt(us = cost(restore_one, 1000), 200);
     cr_log_info("restore: %.0f us", us);
     cr_assert_lt(sqlite3_memory_used(), memory + (1 << 20));
 }
