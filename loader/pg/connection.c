@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -123,18 +124,15 @@ start(PGconn **ret, const struct connection_params *p, struct err *err)
 static uint64_t
 deadline_of(PGconn *conn)
 {
-    PQconninfoOption *options = PQconninfo(conn);
+    cleanup_(conninfo_options_freep) PQconninfoOption *options =
+        PQconninfo(conn);
+    const char *timeout = conninfo_value(options, "connect_timeout");
+    const char *hosts = conninfo_value(options, "host");
+    int seconds = timeout ? atoi(timeout) : 0;
     uint64_t n_hosts = 1;
-    int seconds = 0;
 
-    for (PQconninfoOption *o = options; o && o->keyword; o++) {
-        if (o->val && strcmp(o->keyword, "connect_timeout") == 0)
-            seconds = atoi(o->val);
-        for (const char *c = o->val; c && strcmp(o->keyword, "host") == 0 && *c;
-             c++)
-            n_hosts += *c == ',';
-    }
-    PQconninfoFree(options);
+    for (; hosts && (hosts = strchr(hosts, ',')); hosts++)
+        n_hosts++;
     return seconds > 0 ? clock_ms() + (uint64_t)seconds * n_hosts * 1000
                        : UINT64_MAX;
 }
@@ -186,7 +184,7 @@ connection_open(PGconn **ret, const struct connection_params *p,
                 struct err *err)
 {
     cleanup_(connection_closep) PGconn *conn = NULL;
-    char what[64] = "could not connect to the ";
+    char what[64];
     int r;
 
     r = start(&conn, p, err);
@@ -196,9 +194,10 @@ connection_open(PGconn **ret, const struct connection_params *p,
     PQsetErrorVerbosity(conn, PQERRORS_VERBOSE); /* for server_error_fill() */
 
     r = wait_until_connected(conn, p, err);
-    if (r > 0)
-        server_error_fill(err, conn, NULL,
-                          strncat(what, p->side, sizeof what / 2));
+    if (r > 0) {
+        snprintf(what, sizeof what, "could not connect to the %s", p->side);
+        server_error_fill(err, conn, NULL, what);
+    }
     if (r) {
         add_where(p, err);
         return -1;

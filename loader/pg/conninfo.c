@@ -39,8 +39,8 @@ find(PQconninfoOption *options, const char *keyword)
     return NULL;
 }
 
-static const char *
-value_of(PQconninfoOption *options, const char *keyword)
+const char *
+conninfo_value(PQconninfoOption *options, const char *keyword)
 {
     const PQconninfoOption *o = find(options, keyword);
 
@@ -182,12 +182,12 @@ static int
 choose_sslmode(PQconninfoOption *options, PQconninfoOption *resolved,
                struct err *err)
 {
-    const char *mode = value_of(resolved, "sslmode");
-    const char *hosts = value_of(resolved, "hostaddr");
+    const char *mode = conninfo_value(resolved, "sslmode");
+    const char *hosts = conninfo_value(resolved, "hostaddr");
 
     if (!hosts)
-        hosts = value_of(resolved, "host");
-    if (value_of(options, "sslmode") || getenv("PGSSLMODE") || !mode ||
+        hosts = conninfo_value(resolved, "host");
+    if (conninfo_value(options, "sslmode") || getenv("PGSSLMODE") || !mode ||
         strcmp(mode, "prefer") != 0 || !hosts || !is_elsewhere(hosts))
         return 0;
     return set_value(options, "sslmode", "require", err);
@@ -208,7 +208,7 @@ conninfo_options(PQconninfoOption **ret, const char *conninfo, struct err *err)
         return r;
 
     for (unsigned i = 0; i < sizeof defaults / sizeof *defaults; i++) {
-        if (value_of(resolved, defaults[i].keyword))
+        if (conninfo_value(resolved, defaults[i].keyword))
             continue;
         r = set_value(options, defaults[i].keyword, defaults[i].value, err);
         if (r)
@@ -258,13 +258,13 @@ put_hosts(FILE *f, const char *hosts, const char *ports)
 static void
 put_uri(FILE *f, PQconninfoOption *resolved)
 {
-    const char *user = value_of(resolved, "user");
-    const char *host = value_of(resolved, "host");
-    const char *port = value_of(resolved, "port");
-    const char *dbname = value_of(resolved, "dbname");
+    const char *user = conninfo_value(resolved, "user");
+    const char *host = conninfo_value(resolved, "host");
+    const char *port = conninfo_value(resolved, "port");
+    const char *dbname = conninfo_value(resolved, "dbname");
 
     if (!host)
-        host = value_of(resolved, "hostaddr");
+        host = conninfo_value(resolved, "hostaddr");
     fputs("postgresql://", f);
     if (user)
         put_percent(f, user, strlen(user));

@@ -26,6 +26,9 @@ int conninfo_options(PQconninfoOption **ret, const char *conninfo,
 PQconninfoOption *conninfo_options_free(PQconninfoOption *o);
 DEFINE_CLEANUP(PQconninfoOption *, conninfo_options_free)
 
+/* The value of one, NULL when it has none. */
+const char *conninfo_value(PQconninfoOption *options, const char *keyword);
+
 /* "postgresql://user@host:5432/db", with what libpq would really use: never a
    password or a key's passphrase.  The caller frees. */
 int conninfo_display(char **ret, const char *conninfo, struct err *err);

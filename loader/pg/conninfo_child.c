@@ -19,16 +19,11 @@ is_secret(const PQconninfoOption *o)
 }
 
 static int
-is_password(const PQconninfoOption *o)
-{
-    return strcmp(o->keyword, "password") == 0;
-}
-
-static int
 refuse_other_secrets(const PQconninfoOption *options, struct err *err)
 {
     for (const PQconninfoOption *o = options; o->keyword; o++) {
-        if (!o->val || !*o->val || !is_secret(o) || is_password(o))
+        if (!o->val || !*o->val || !is_secret(o) ||
+            strcmp(o->keyword, "password") == 0)
             continue;
         err_set(err, ERR_USAGE, "could not hand %s on to another program",
                 o->keyword);
@@ -37,16 +32,6 @@ refuse_other_secrets(const PQconninfoOption *options, struct err *err)
         return err_hint(err, "Put it into a service file and give service=...");
     }
     return 0;
-}
-
-static const char *
-password_of(const PQconninfoOption *options)
-{
-    for (const PQconninfoOption *o = options; o->keyword; o++) {
-        if (is_password(o) && o->val && *o->val)
-            return o->val;
-    }
-    return getenv("PGPASSWORD");
 }
 
 /* A line for any server, as it is the only one that the child talks to. */
@@ -162,7 +147,9 @@ conninfo_child_new(struct conninfo_child *ret, const char *conninfo,
     if (r)
         return r;
 
-    password = password_of(options);
+    password = conninfo_value(options, "password");
+    if (!password)
+        password = getenv("PGPASSWORD");
     if (password)
         r = make_passfile(&c.passfile_fd, password, err);
     if (!r)
