@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -226,7 +227,8 @@ Test(session, wrong_password_is_said_without_it)
     const char *db = server_database("one");
     char conninfo[512];
 
-    server_sql(db, "CREATE ROLE guarded LOGIN PASSWORD 'right'");
+    server_sql(db, "DROP ROLE IF EXISTS guarded;"
+                   "CREATE ROLE guarded LOGIN PASSWORD 'right'");
     snprintf(conninfo, sizeof conninfo, "%s user=guarded password=%s", db,
              canary);
     open_fails(conninfo);
@@ -242,6 +244,19 @@ Test(session, wrong_password_is_said_without_it)
                        err.detail);
     cr_assert_str_not_empty(err.hint);
     assert_no_canary();
+}
+
+Test(session, password_that_is_asked_for_and_missing_is_as_bad_as_a_wrong_one)
+{
+    const char *db = server_database("one");
+
+    server_sql(db, "DROP ROLE IF EXISTS guarded;"
+                   "CREATE ROLE guarded LOGIN PASSWORD 'right'");
+    open_fails(with(db, "user=guarded"));
+    cr_assert_not_null(strstr(err.message, "no password supplied"), "%s",
+                       err.message);
+    cr_assert_eq(session_retry_class(&err), SESSION_RETRY_NEVER);
+    cr_assert_str_not_empty(err.hint);
 }
 
 Test(session, missing_database_and_role_are_named)
@@ -307,6 +322,40 @@ Test(session, silent_server_is_given_up, .timeout = 10)
     cr_assert_str_eq(err.message,
                      "could not connect to the source: timeout expired");
     cr_assert_eq(session_retry_class(&err), SESSION_RETRY_RECONNECT);
+    close(fd);
+}
+
+/* Somebody in between who answers that there is no TLS; the bytes that come
+   after his answer are counted. */
+static void *
+deny_tls(void *arg)
+{
+    int fd = accept(*(int *)arg, NULL, NULL);
+    char bytes[64];
+    intptr_t n_after = 0;
+    ssize_t n;
+
+    cr_assert_eq(read(fd, bytes, sizeof bytes), 8); /* SSLRequest */
+    cr_assert_eq(write(fd, "N", 1), 1);
+    while ((n = read(fd, bytes, sizeof bytes)) > 0)
+        n_after += n;
+    close(fd);
+    return (void *)n_after;
+}
+
+Test(session, nothing_is_said_in_clear_where_tls_is_wanted, .timeout = 10)
+{
+    char conninfo[128];
+    int fd = listen_silently(conninfo);
+    void *n_after = NULL;
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, deny_tls, &fd);
+    open_fails(with(conninfo, "user=me sslmode=require gssencmode=disable"));
+    pthread_join(thread, &n_after);
+    cr_assert_null(n_after);
+    cr_assert_not_null(strstr(err.message, "SSL was required"));
+    cr_assert_not_null(strstr(err.hint, "sslmode=prefer"));
     close(fd);
 }
 

@@ -133,6 +133,8 @@ server_error_fill(struct err *err, const PGconn *conn, const PGresult *r,
         fill_from_result(err, r, what);
     else
         fill_from_text(err, *text ? text : PQerrorMessage(conn), what);
+    if (!err->sqlstate[0] && PQconnectionNeedsPassword(conn))
+        strcpy(err->sqlstate, "28P01"); /* libpq gave up before the server */
     add_hint(err);
     return -1;
 }
