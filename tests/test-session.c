@@ -640,8 +640,7 @@ Test(session, hostile_names_are_quoted)
         "select",
         "\\",
         "'",
-        "\xe2\x80\xae"
-        "txet",
+        "\xe2\x80\xaetxet",
         "Case",
         "sp ace",
         "$1",
