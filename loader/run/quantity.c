@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+enum { DIGITS_SIZE = sizeof "18446744073709551615" };
+
 struct unit {
     const char *name;
     uint64_t size; /* at most 2^50, see digits() */
@@ -39,23 +41,23 @@ choose(const struct unit *units, size_t n_units, uint64_t n)
 
 /* n in units u, with three digits where that takes a fraction. */
 static int
-digits(char *to, size_t size, uint64_t n, const struct unit *u)
+digits(char to[DIGITS_SIZE], uint64_t n, const struct unit *u)
 {
     uint64_t whole = n / u->size, rest = n % u->size;
 
     if (u->size == 1 || whole >= 100)
-        return snprintf(to, size, "%" PRIu64, whole);
+        return snprintf(to, DIGITS_SIZE, "%" PRIu64, whole);
     if (whole >= 10)
-        return snprintf(to, size, "%" PRIu64 ".%" PRIu64, whole,
+        return snprintf(to, DIGITS_SIZE, "%" PRIu64 ".%" PRIu64, whole,
                         rest * 10 / u->size);
-    return snprintf(to, size, "%" PRIu64 ".%02" PRIu64, whole,
+    return snprintf(to, DIGITS_SIZE, "%" PRIu64 ".%02" PRIu64, whole,
                     rest * 100 / u->size);
 }
 
 static char *
 with_unit(char *to, uint64_t n, const struct unit *u, const char *suffix)
 {
-    int len = digits(to, QUANTITY_SIZE, n, u);
+    int len = digits(to, n, u);
 
     snprintf(to + len, QUANTITY_SIZE - (size_t)len, " %s%s", u->name, suffix);
     return to;
@@ -71,10 +73,10 @@ char *
 quantity_part(char to[QUANTITY_SIZE], uint64_t part, uint64_t whole)
 {
     const struct unit *u = choose(byte_units, N_UNITS(byte_units), whole);
-    char a[QUANTITY_SIZE], b[QUANTITY_SIZE];
+    char a[DIGITS_SIZE], b[DIGITS_SIZE];
 
-    digits(a, sizeof a, part, u);
-    digits(b, sizeof b, whole, u);
+    digits(a, part, u);
+    digits(b, whole, u);
     snprintf(to, QUANTITY_SIZE, "%s of %s %s", a, b, u->name);
     return to;
 }

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-enum { QUANTITY_SIZE = 32 };
+enum { QUANTITY_SIZE = 64 };
 
 /* Each fills to and returns it. */
 
