@@ -2,15 +2,19 @@
 #pragma once
 
 /*
- * Drive: run lanes to their end.  It starts the workers, asks the scheduler
- * what to do after every event, does it, and draws the progress.  The calling
- * thread is the main thread of lane.h.
+ * Drive: run lanes to their end.  It asks the scheduler what to do after every
+ * event, does it, and draws the progress.  The calling thread is the main
+ * thread of lane.h; the workers are a crew.
  *
- *      fetch              queue of tasks              work
- *     lane ----> drive ---------------------> workers
- *      ^           |  <---------------------
- *      +-----------+       queue of events
- *        record
+ *      fetch              give                 work
+ *     lane ----> drive ------------> worker
+ *      ^           |  <------------
+ *      +-----------+     take
+ *     record, give_up
+ *
+ * It stops short when the user asks to, when a failure concerns all (see
+ * scheduler.h), and when the lane cannot fetch or write down: then what is in
+ * hand may finish, and is interrupted (stop_now) when that takes too long.
  */
 
 #include "io/err.h"
@@ -22,7 +26,8 @@ struct drive_params {
     const struct lane *lanes;
     unsigned n_lanes;
     struct stop *stop;
-    struct progress *progress;
+    struct progress *progress; /* without lanes; the drive makes them */
+    unsigned drain_ms;         /* 0: SCHEDULER_DRAIN_MS */
 };
 
 struct drive_result {
@@ -32,9 +37,10 @@ struct drive_result {
 };
 
 /*
- * 0: all lanes are dry; *ret says whether tasks have failed.  <0: a failure
- * that concerned all, or the user's interrupt (ERR_CANCELLED).  In any case
- * all workers have ended and what they had done is recorded.
+ * 0: all lanes are dry; *ret says whether tasks have failed.  <0: it was
+ * stopped short, by what *err says (ERR_CANCELLED: by the user).  In any case
+ * *ret is filled, all workers have ended, what they had done is recorded, and
+ * the moving lines are gone.
  */
 int drive_run(const struct drive_params *p, struct drive_result *ret,
               struct err *err);
