@@ -10,6 +10,7 @@
 #define LZ4F_STATIC_LINKING_ONLY
 #include <lz4frame.h>
 
+#include "formats/frame_blocks.h"
 #include "formats/le.h"
 
 enum {
@@ -199,7 +200,7 @@ frame_decode(struct frame_decoder *d, const struct bytes_in *in,
              struct err *err)
 {
     struct place p = {.in = in, .frame = offset, .at = offset, .limit = limit};
-    size_t len, rest;
+    size_t len;
     int r;
 
     assert(offset <= limit && limit <= in->len);
@@ -208,8 +209,7 @@ frame_decode(struct frame_decoder *d, const struct bytes_in *in,
     if (r)
         return r;
     while (p.got < len) {
-        rest = len - p.got;
-        r = get_block(d, &p, rest < FRAME_BLOCK ? rest : FRAME_BLOCK, err);
+        r = get_block(d, &p, frame_blocks_next(len, p.got), err);
         if (r)
             return r;
     }

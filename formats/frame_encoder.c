@@ -9,6 +9,8 @@
 #define LZ4F_STATIC_LINKING_ONLY
 #include <lz4frame.h>
 
+#include "formats/frame_blocks.h"
+
 struct frame_encoder {
     enum frame_codec codec;
     LZ4F_cctx *cctx; /* NULL after a failure: its state is undefined then */
@@ -99,7 +101,7 @@ put_header(struct frame_encoder *e, size_t len, const struct bytes_out *out,
 
 static int
 put_block(struct frame_encoder *e, const unsigned char *raw, size_t len,
-          const struct bytes_out *out, struct err *err)
+          enum frame_codec codec, const struct bytes_out *out, struct err *err)
 {
     size_t bound = LZ4F_compressBound(len, &e->prefs);
     unsigned char *room;
@@ -110,7 +112,7 @@ put_block(struct frame_encoder *e, const unsigned char *raw, size_t len,
         return r;
     return keep(
         out,
-        e->codec == FRAME_LZ4
+        codec == FRAME_LZ4
             ? LZ4F_compressUpdate(e->cctx, room, bound, raw, len, NULL)
             : LZ4F_uncompressedUpdate(e->cctx, room, bound, raw, len, NULL),
         err);
@@ -133,13 +135,15 @@ static int
 put_frame(struct frame_encoder *e, const unsigned char *raw, size_t len,
           const struct bytes_out *out, struct err *err)
 {
+    enum frame_codec codec;
     size_t done, n;
     int r;
 
     r = put_header(e, len, out, err);
     for (done = 0; r == 0 && done < len; done += n) {
-        n = len - done < FRAME_BLOCK ? len - done : FRAME_BLOCK;
-        r = put_block(e, raw + done, n, out, err);
+        n = frame_blocks_next(len, done);
+        codec = done + n == len ? FRAME_STORED : e->codec; /* the stub */
+        r = put_block(e, raw + done, n, codec, out, err);
     }
     return r ? r : put_end(e, out, err);
 }

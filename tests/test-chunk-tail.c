@@ -55,11 +55,11 @@ Test(chunk_tail, marks_say_where_frames_begin_and_how_many_rows_ended_before)
 {
     static const struct chunk_mark expected[] = {
         /* offset: header, block header, checksum and end are 27 bytes, and
-           8 more for every further block */
+           8 more for every further block; 1 MiB has five */
         {80, 0, 0},
         {80 + 10 + 27, 10, 1},
-        {80 + 10 + 27 + 1048576 + 51, 10 + 1048576, 1},
-        {80 + 10 + 27 + 1048576 + 51 + 1 + 27, 10 + 1048577, 2},
+        {80 + 10 + 27 + 1048576 + 59, 10 + 1048576, 1},
+        {80 + 10 + 27 + 1048576 + 59 + 1 + 27, 10 + 1048577, 2},
     };
     cleanup_(chunk_writer_freep) struct chunk_writer *w = NULL;
     struct chunk_tail *t = malloc(sizeof *t);
