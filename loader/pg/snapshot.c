@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/pg/snapshot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOCK_WAIT_S = 30 };
+
+struct snapshot {
+    struct session *session; /* borrowed */
+    char *id;
+};
+
+#define BEGIN_READING "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+int
+snapshot_take(struct snapshot **ret, struct session *s, struct err *err)
+{
+    cleanup_(snapshot_freep) struct snapshot *n = NULL;
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    n = calloc(1, sizeof *n);
+    if (!n)
+        return err_nomem(err);
+
+    r = session_exec(s, BEGIN_READING, err);
+    if (r)
+        return r;
+    n->session = s;
+    r = session_query(s, "SELECT pg_catalog.pg_export_snapshot()", &res, err);
+    if (r)
+        return r;
+    n->id = strdup(PQgetvalue(res, 0, 0));
+    if (!n->id)
+        return err_nomem(err);
+
+    *ret = take(n);
+    return 0;
+}
+
+struct snapshot *
+snapshot_free(struct snapshot *n)
+{
+    struct err ignored;
+
+    if (!n)
+        return NULL;
+    if (n->session)
+        session_exec(n->session, "ROLLBACK", &ignored);
+    free(n->id);
+    free(n);
+    return NULL;
+}
+
+const char *
+snapshot_id(const struct snapshot *n)
+{
+    return n->id;
+}
+
+struct session *
+snapshot_session(const struct snapshot *n)
+{
+    return n->session;
+}
+
+/* "LOCK TABLE ONLY a, ONLY b ... IN ACCESS SHARE MODE" */
+static char *
+lock_statement(const char *const *tables, unsigned n_tables)
+{
+    char *sql = NULL;
+    size_t len;
+    FILE *f = open_memstream(&sql, &len);
+
+    if (!f)
+        return NULL;
+    fprintf(f, "SET LOCAL lock_timeout = '%ds'; LOCK TABLE ", LOCK_WAIT_S);
+    for (unsigned i = 0; i < n_tables; i++)
+        fprintf(f, "%sONLY %s", i ? ", " : "", tables[i]);
+    fprintf(f, " IN ACCESS SHARE MODE; SET LOCAL lock_timeout = 0");
+    if (fclose(f) == 0)
+        return sql;
+    free(sql);
+    return NULL;
+}
+
+int
+snapshot_lock(struct snapshot *n, const char *const *tables, unsigned n_tables,
+              struct err *err)
+{
+    char *sql;
+    int r;
+
+    sql = lock_statement(tables, n_tables);
+    if (!sql)
+        return err_nomem(err);
+    r = session_exec(n->session, sql, err);
+    free(sql);
+    if (!r)
+        return 0;
+
+    if (strcmp(err->sqlstate, "55P03") == 0) { /* lock_not_available */
+        err->class = ERR_REFUSED;
+        return err_hint(err, "Another session holds a stronger lock on one of "
+                             "the tables: see pg_locks at the source.  Wait "
+                             "until it is done and run this again.");
+    }
+    if (strcmp(err->sqlstate, "53200") == 0) /* out_of_memory: lock table */
+        return err_hint(err, "Every table is locked for the time of the "
+                             "export.  Raise max_locks_per_transaction at "
+                             "the source.");
+    return r;
+}
+
+int
+snapshot_join(struct session *s, const char *id, struct err *err)
+{
+    cleanup_(session_freememp) char *literal = NULL;
+    int r;
+
+    literal = session_literal(s, id);
+    if (!literal)
+        return err_nomem(err);
+    r = session_execf(s, err, BEGIN_READING "; SET TRANSACTION SNAPSHOT %s",
+                      literal);
+    /* invalid_parameter_value or, since 18, undefined_object: no such one */
+    if (r && (strcmp(err->sqlstate, "22023") == 0 ||
+              strcmp(err->sqlstate, "42704") == 0)) {
+        err->class = ERR_REFUSED;
+        err_detail(err, "The session that held the snapshot is gone.");
+    }
+    return r;
+}
