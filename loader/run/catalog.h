@@ -183,6 +183,7 @@ int catalog_add_entry(struct catalog *c, const struct catalog_entry *e,
  */
 int catalog_take_entry(struct catalog *c, struct catalog_entry **ret,
                        struct err *err);
+/* E_NONE: there is no such entry. */
 int catalog_entry_done(struct catalog *c, int64_t entry, struct err *err);
 int catalog_entry_failed(struct catalog *c, int64_t entry,
                          const struct err *why, struct err *err);

@@ -121,7 +121,9 @@ catalog_entry_done(struct catalog *c, int64_t entry, struct err *err)
     r = catalog_db_run(c, err,
                        SQL("UPDATE entries SET state = 'done' WHERE id = ?"),
                        INT(entry));
-    return r ? r : catalog_db_changed(c, err, "entry", entry, "done");
+    if (r)
+        return r;
+    return sqlite3_changes(c->db) > 0 ? 0 : CATALOG_E_NONE;
 }
 
 /* ---- sequences ---- */

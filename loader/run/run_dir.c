@@ -44,6 +44,13 @@ note_name(void *arg, const char *name)
     return 0;
 }
 
+/* Its data/ alone is a run that was carried here from another machine. */
+static int
+was_carried(const struct run_dir *d)
+{
+    return faccessat(d->fd, "data/catalog.json", F_OK, 0) == 0;
+}
+
 /*
  * run.db makes a run directory.  Before it there are only the lock and data/,
  * so that a run interrupted that early can be begun again.
@@ -55,7 +62,8 @@ check_ours(const struct run_dir *d, struct err *err)
 
     if (dir_each(d->fd, note_name, &found, err) < 0)
         return -1;
-    if (found.run_db || (d->mode == RUN_DIR_CREATE && !found.foreign))
+    if (found.run_db || (d->mode == RUN_DIR_CREATE && !found.foreign) ||
+        (d->mode == RUN_DIR_OPEN && was_carried(d)))
         return 0;
     err_set(err, ERR_USAGE, "\"%s\" is not a run directory", d->path);
     if (d->mode == RUN_DIR_CREATE)
