@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/source/export.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/pg/conninfo.h"
+#include "loader/pg/session.h"
+#include "loader/pg/snapshot.h"
+#include "loader/run/catalog_json.h"
+#include "loader/source/export_lane.h"
+#include "loader/source/schema_dump.h"
+
+struct export
+{
+    struct export_params params;
+    struct run_dir *dir;
+    struct catalog *catalog;
+    struct session *session;
+    struct snapshot *snapshot; /* NULL when nothing is left to read */
+    struct facts facts;
+    struct export_lane lane;
+};
+
+struct export *
+export_free(struct export *x)
+{
+    if (!x)
+        return NULL;
+    snapshot_free(x->snapshot);
+    session_free(x->session);
+    facts_clear(&x->facts);
+    free(x);
+    return NULL;
+}
+
+/* ---- who the source is ---- */
+
+static int
+copy_value(char **ret, const PGresult *res, int column, struct err *err)
+{
+    *ret = strdup(PQgetvalue(res, 0, column));
+    return *ret ? 0 : err_nomem(err);
+}
+
+/* Identity, and a fresh id for the run, from the source itself. */
+static int
+learn(struct export *x, struct facts *f, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    r = session_query(x->session,
+                      "SELECT (SELECT system_identifier"
+                      "  FROM pg_catalog.pg_control_system()),"
+                      " pg_catalog.current_database(),"
+                      " pg_catalog.gen_random_uuid()",
+                      &res, err);
+    if (!r)
+        r = copy_value(&f->system_id, res, 0, err);
+    if (!r)
+        r = copy_value(&f->database, res, 1, err);
+    if (!r)
+        r = copy_value(&f->run_id, res, 2, err);
+    if (!r)
+        r = conninfo_display(&f->source, x->params.conninfo, err);
+    if (r)
+        return r;
+    f->version = session_server_version(x->session);
+    f->encoding = strdup(session_encoding(x->session));
+    return f->encoding ? 0 : err_nomem(err);
+}
+
+/* A directory belongs to one database of one cluster. */
+static int
+require_same_source(struct export *x, const struct facts *now, struct err *err)
+{
+    const struct facts *was = &x->facts;
+
+    if (was->state == FACTS_NEW ||
+        (strcmp(was->system_id, now->system_id) == 0 &&
+         strcmp(was->database, now->database) == 0))
+        return 0;
+    err_set(err, ERR_REFUSED, "run directory \"%s\" is of another source",
+            run_dir_path(x->dir));
+    err_detail(err,
+               "It holds database \"%s\" of cluster %s; this is \"%s\" of "
+               "%s.",
+               was->database, was->system_id, now->database, now->system_id);
+    return err_hint(err, "Give each source a directory of its own.");
+}
+
+/* ---- a new snapshot ---- */
+
+static int
+keep_nothing(void *arg, const char *name, struct err *err)
+{
+    (void)arg;
+    (void)name;
+    (void)err;
+    return 0;
+}
+
+/* Nothing of an older snapshot may stay. */
+static int
+clean_up(struct export *x, struct err *err)
+{
+    unsigned n;
+    int r;
+
+    if (x->facts.state != FACTS_NEW)
+        progress_note(x->params.progress,
+                      "the snapshot of the interrupted export is lost: "
+                      "beginning again with a new one");
+    r = catalog_json_remove(x->dir, err);
+    if (!r)
+        r = catalog_clear(x->catalog, err);
+    return r ? r : run_dir_sweep(x->dir, keep_nothing, NULL, &n, err);
+}
+
+static int
+begin_new(struct export *x, struct facts *now, struct err *err)
+{
+    int r;
+
+    r = clean_up(x, err);
+    if (!r)
+        r = snapshot_take(&x->snapshot, x->session, err);
+    if (!r)
+        r = planner_run(&x->params.plan, x->snapshot, x->catalog, err);
+    if (!r)
+        r = schema_dump(x->dir, x->params.conninfo, x->snapshot, x->params.stop,
+                        err);
+    if (r)
+        return r;
+    now->snapshot = strdup(snapshot_id(x->snapshot));
+    if (!now->snapshot)
+        return err_nomem(err);
+    now->state = FACTS_EXPORTING;
+    r = catalog_begin(x->catalog, err);
+    if (!r)
+        r = facts_write(now, x->catalog, err);
+    return r ? r : catalog_commit(x->catalog, err);
+}
+
+/* ---- going on ---- */
+
+static int
+is_in_catalog(void *arg, const char *name, struct err *err)
+{
+    int found = 0, r;
+
+    r = catalog_has_file(arg, name, &found, err);
+    return r ? r : found;
+}
+
+/* What is written but not listed was never finished. */
+static int
+sweep(struct export *x, struct err *err)
+{
+    unsigned n = 0;
+    int r = run_dir_sweep(x->dir, is_in_catalog, x->catalog, &n, err);
+
+    if (!r && n > 0)
+        progress_note(x->params.progress, "removed %u unfinished file%s", n,
+                      n > 1 ? "s" : "");
+    return r;
+}
+
+static int
+all_staged(struct export *x, int *ret, struct err *err)
+{
+    struct catalog_counts n;
+    int r = catalog_count(x->catalog, &n, err);
+
+    *ret = n.n_chunks_staged == n.n_chunks;
+    return r;
+}
+
+/* Go on with what is there, or begin anew. */
+static int
+decide(struct export *x, struct facts *now, struct err *err)
+{
+    int complete = 0, r = 0;
+
+    if (x->facts.state != FACTS_NEW)
+        r = all_staged(x, &complete, err);
+    if (r)
+        return r;
+    if (complete)
+        return sweep(x, err);
+
+    r = begin_new(x, now, err);
+    if (r)
+        return r;
+    facts_clear(&x->facts);
+    return facts_read(&x->facts, x->catalog, err);
+}
+
+int
+export_begin(struct export **ret, const struct export_params *p,
+             struct run_dir *dir, struct catalog *c, struct err *err)
+{
+    const struct session_params session = {
+        .conninfo = p->conninfo,
+        .side = SESSION_SOURCE,
+        .purpose = "snapshot",
+        .stop = p->stop,
+    };
+    cleanup_(export_freep) struct export *x = NULL;
+    struct facts now = {0};
+    int r;
+
+    x = calloc(1, sizeof *x);
+    if (!x)
+        return err_nomem(err);
+    x->params = *p;
+    x->dir = dir;
+    x->catalog = c;
+
+    r = facts_read(&x->facts, c, err);
+    if (!r)
+        r = catalog_forget_failures(c, err);
+    if (!r)
+        r = session_open(&x->session, &session, err);
+    if (!r)
+        r = learn(x, &now, err);
+    if (!r)
+        r = require_same_source(x, &now, err);
+    if (!r)
+        r = decide(x, &now, err);
+    facts_clear(&now);
+    if (!r)
+        *ret = take(x);
+    return r;
+}
+
+const struct facts *
+export_facts(const struct export *x)
+{
+    return &x->facts;
+}
+
+int
+export_was_finished(const struct export *x)
+{
+    return x->facts.state == FACTS_STAGED;
+}
+
+struct lane
+export_lane(struct export *x)
+{
+    struct lane lane = {
+        .ops = &export_lane_ops,
+        .arg = &x->lane,
+        .n_workers = x->params.jobs,
+    };
+    struct catalog_counts n;
+    struct err ignored;
+
+    x->lane = (struct export_lane){
+        .catalog = x->catalog,
+        .dir = x->dir,
+        .conninfo = x->params.conninfo,
+        .snapshot = x->facts.snapshot,
+        .stop = x->params.stop,
+        .lsn = x->facts.lsn,
+        .codec = x->params.codec,
+        .sink = x->params.sink,
+    };
+    memcpy(x->lane.run, x->facts.run, sizeof x->lane.run);
+    /* Only the progress is poorer when this fails. */
+    if (catalog_count(x->catalog, &n, &ignored) == 0) {
+        lane.total = n.planned_bytes;
+        lane.done = n.staged_bytes_estimated;
+    }
+    return lane;
+}
+
+int
+export_finish(struct export *x, struct err *err)
+{
+    int complete, r;
+
+    x->snapshot = snapshot_free(x->snapshot);
+    x->session = session_free(x->session);
+    r = all_staged(x, &complete, err);
+    if (r || !complete)
+        return r;
+    if (x->facts.state == FACTS_STAGED)
+        return 0;
+    r = catalog_json_write(x->catalog, &x->facts, x->dir, err);
+    if (r)
+        return r;
+    x->facts.state = FACTS_STAGED;
+    return facts_set_state(x->catalog, FACTS_STAGED, err);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Export: a source's snapshot into a run directory.
+ *
+ *     begin --lane (drive)--> finish --> free
+ *
+ * Begin decides by what the catalogue says:
+ *
+ *     NEW        take a snapshot, plan, dump the schema -> EXPORTING
+ *     EXPORTING  the snapshot ended with the process that held it: what was
+ *                staged is thrown away, never mixed with another snapshot, and
+ *                the run begins again under a new id; unless all was staged
+ *     STAGED     nothing is left to do
+ */
+
+#include "formats/frame.h"
+#include "io/cleanup.h"
+#include "io/err.h"
+#include "io/stop.h"
+#include "loader/run/catalog.h"
+#include "loader/run/facts.h"
+#include "loader/run/lane.h"
+#include "loader/run/progress.h"
+#include "loader/run/run_dir.h"
+#include "loader/run/sink_choice.h"
+#include "loader/source/planner.h"
+
+struct export;
+
+/* All pointers are borrowed for as long as the export lives. */
+struct export_params {
+    const char *conninfo;
+    struct planner_params plan;
+    enum frame_codec codec;
+    enum sink_choice sink;
+    unsigned jobs;
+    const struct stop *stop;
+    struct progress *progress;
+};
+
+int export_begin(struct export **ret, const struct export_params *p,
+                 struct run_dir *dir, struct catalog *c, struct err *err);
+struct export *export_free(struct export *x);
+DEFINE_CLEANUP(struct export *, export_free)
+
+/* What it is an export of. */
+const struct facts *export_facts(const struct export *x);
+
+/* All was staged by an earlier call. */
+int export_was_finished(const struct export *x);
+
+/* The work that is left; nothing when all is staged. */
+struct lane export_lane(struct export *x);
+
+/*
+ * After the lane has run dry: all chunks are staged, or the tables that could
+ * not be are the catalogue's failures and the export stays EXPORTING.  Lets
+ * the source go.
+ */
+int export_finish(struct export *x, struct err *err);

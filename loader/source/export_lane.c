@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/source/export_lane.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/staged_file.h"
+#include "loader/pg/copy_out.h"
+#include "loader/pg/copy_sql.h"
+#include "loader/pg/session.h"
+#include "loader/pg/snapshot.h"
+
+struct worker {
+    const struct export_lane *lane;
+    struct progress_cell *cell;
+    struct session *session; /* NULL, or in the snapshot */
+    struct buffer_pool *pool;
+    struct sink *sink;
+    struct chunk_writer *writer;
+};
+
+/* ---- main thread ---- */
+
+static int
+fetch(void *arg, void **task, struct err *err)
+{
+    struct export_lane *lane = arg;
+    struct catalog_chunk *k;
+    int r;
+
+    r = catalog_take_to_export(lane->catalog, &k, err);
+    if (r == CATALOG_E_NONE)
+        return LANE_E_DRY;
+    if (!r)
+        *task = k;
+    return r;
+}
+
+static int
+record(void *arg, void *task, struct err *err)
+{
+    struct export_lane *lane = arg;
+
+    return catalog_chunk_staged(lane->catalog, task, err);
+}
+
+static int
+give_up(void *arg, void *task, const struct err *why, struct err *err)
+{
+    struct export_lane *lane = arg;
+    const struct catalog_chunk *k = task;
+
+    return catalog_table_failed(lane->catalog, k->table->id, why, err);
+}
+
+static void
+free_task(void *task)
+{
+    catalog_chunk_free(task);
+}
+
+/* ---- worker thread ---- */
+
+static struct worker *
+worker_free(struct worker *w)
+{
+    if (!w)
+        return NULL;
+    session_free(w->session);
+    chunk_writer_free(w->writer);
+    sink_free(w->sink);
+    buffer_pool_free(w->pool);
+    free(w);
+    return NULL;
+}
+DEFINE_CLEANUP(struct worker *, worker_free)
+
+/* A session that sees the snapshot, new or anew. */
+static int
+connect_worker(struct worker *w, struct err *err)
+{
+    const struct session_params p = {
+        .conninfo = w->lane->conninfo,
+        .side = SESSION_SOURCE,
+        .purpose = "export",
+        .stop = w->lane->stop,
+    };
+    int r;
+
+    if (w->session)
+        r = session_reopen(w->session, err);
+    else
+        r = session_open(&w->session, &p, err);
+    return r ? r : snapshot_join(w->session, w->lane->snapshot, err);
+}
+
+static int
+open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
+            struct err *err)
+{
+    struct export_lane *lane = arg;
+    cleanup_(worker_freep) struct worker *w = NULL;
+    int r;
+
+    w = calloc(1, sizeof *w);
+    if (!w)
+        return err_nomem(err);
+    w->lane = lane;
+    w->cell = cell;
+    r = buffer_pool_new(&w->pool, BUFFER_PIECE, EXPORT_LANE_BUFFERS, err);
+    if (!r)
+        r = sink_choice_open(&w->sink, lane->sink, w->pool, index, err);
+    if (!r)
+        r = chunk_writer_new(&w->writer, err);
+    if (!r)
+        r = connect_worker(w, err);
+    if (!r)
+        *ret = take(w);
+    return r;
+}
+
+/* The COPY stream into the chunk file, message by message. */
+static int
+pump(struct worker *w, struct err *err)
+{
+    cleanup_(session_freememp) char *data = NULL;
+    size_t len;
+    int r;
+
+    for (;;) {
+        r = copy_out_next(w->session, &data, &len, err);
+        if (r)
+            return r == COPY_OUT_E_END ? 0 : r;
+        r = chunk_writer_add(w->writer, data, len, err);
+        data = session_freemem(data);
+        if (r) {
+            copy_out_abandon(w->session);
+            return r;
+        }
+        progress_at(w->cell, chunk_writer_raw_len(w->writer),
+                    chunk_writer_rows(w->writer));
+    }
+}
+
+static int
+copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
+           struct err *err)
+{
+    struct chunk_head head = {
+        .chunk = k->id,
+        .table = k->table->id,
+        .lsn = w->lane->lsn,
+        .format = k->table->format,
+        .codec = w->lane->codec,
+        .n_columns = k->table->n_columns,
+    };
+    char *sql;
+    int r;
+
+    memcpy(head.run, w->lane->run, sizeof head.run);
+    sql = copy_sql_out(w->session, k->table, k->lo, k->hi);
+    if (!sql)
+        return err_nomem(err);
+    r = chunk_writer_begin(w->writer, &head, staged_file_out(file), err);
+    if (!r)
+        r = copy_out_begin(w->session, sql, err);
+    free(sql);
+    if (!r)
+        r = pump(w, err);
+    return r ? r : chunk_writer_end(w->writer, &k->totals, err);
+}
+
+/* What the chunk's file is called: "tables/<dir>/<chunk>.copy.lz4". */
+static int
+name_file(struct catalog_chunk *k, char dir[RUN_DIR_NAME], char *name,
+          size_t size, struct err *err)
+{
+    run_dir_table_name(dir, k->table->id, k->table->name);
+    snprintf(name, size, "%" PRIu64 ".%s.lz4", k->id,
+             k->table->format == COPY_BINARY ? "copy" : "text");
+    free(k->file);
+    if (asprintf(&k->file, "tables/%s/%s", dir, name) < 0) {
+        k->file = NULL;
+        return err_nomem(err);
+    }
+    return 0;
+}
+
+static int
+stage_chunk(struct worker *w, struct catalog_chunk *k, struct err *err)
+{
+    cleanup_(staged_file_freep) struct staged_file *file = NULL;
+    struct staged_file_params p = {.sink = w->sink, .pool = w->pool};
+    struct staged_file_seal seal;
+    char dir[RUN_DIR_NAME], name[64];
+    int r;
+
+    r = name_file(k, dir, name, sizeof name, err);
+    if (!r)
+        r = run_dir_open_table(w->lane->dir, dir, &p.dir_fd, err);
+    if (r)
+        return r;
+    p.name = name;
+    p.expected_len = k->n_bytes / 2; /* what LZ4 makes of most data */
+
+    r = staged_file_open(&file, &p, err);
+    if (!r)
+        r = copy_chunk(w, k, file, err);
+    if (!r)
+        r = staged_file_commit(file, &seal, err);
+    if (!r) {
+        k->file_len = seal.len;
+        memcpy(k->sha256, seal.sha256, sizeof k->sha256);
+    }
+    file = staged_file_free(file);
+    close(p.dir_fd);
+    return r;
+}
+
+static int
+work(void *arg, void *task, struct err *err)
+{
+    struct worker *w = arg;
+    struct catalog_chunk *k = task;
+    char label[160];
+    int r = 0;
+
+    snprintf(label, sizeof label, "%s.%s #%" PRIu64, k->table->schema,
+             k->table->name, k->id);
+    progress_begin(w->cell, label, k->n_bytes);
+    if (PQtransactionStatus(session_conn(w->session)) != PQTRANS_INTRANS)
+        r = connect_worker(w, err);
+    if (!r)
+        r = stage_chunk(w, k, err);
+    progress_end(w->cell, r == 0);
+    return r;
+}
+
+static void
+close_worker(void *arg)
+{
+    worker_free(arg);
+}
+
+const struct lane_ops export_lane_ops = {
+    .name = "export",
+    .fetch = fetch,
+    .record = record,
+    .give_up = give_up,
+    .free_task = free_task,
+    .open = open_worker,
+    .work = work,
+    .close = close_worker,
+    .judge = lane_judge,
+};

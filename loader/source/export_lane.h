@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Export lane: a task is a chunk, a worker a session in the snapshot.
+ *
+ *     COPY out -> rows, digest -> frames -> registered buffers -> O_DIRECT
+ *     writes -> commit of the file -> row in the catalogue
+ *
+ * Memory of a worker: EXPORT_LANE_BUFFERS pieces for writing, one frame of
+ * rows, and what libpq needs for the largest row.
+ */
+
+#include "formats/frame.h"
+#include "loader/run/catalog.h"
+#include "loader/run/lane.h"
+#include "loader/run/run_dir.h"
+#include "loader/run/sink_choice.h"
+
+enum { EXPORT_LANE_BUFFERS = 4 };
+
+/* All borrowed; must outlive the drive. */
+struct export_lane {
+    struct catalog *catalog;
+    struct run_dir *dir;
+    const char *conninfo;
+    const char *snapshot; /* its id */
+    const struct stop *stop;
+    unsigned char run[16];
+    uint64_t lsn;
+    enum frame_codec codec;
+    enum sink_choice sink;
+};
+
+extern const struct lane_ops export_lane_ops;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Planner: fills the run catalogue with what will be copied and what will not.
+ *
+ * Reads only the catalogues of the source, in the run's snapshot, a row at a
+ * time.  Ordinary tables and leaf partitions are cut into ranges of blocks
+ * (ctid) of about chunk_size with their TOAST, the last one open-ended, since
+ * a table may have grown after its size was taken.  Servers before 14 cannot
+ * scan a range of ctids without reading the table: there a table is one chunk.
+ *
+ * Every relation of the database comes out as a table, a sequence or a skip
+ * with its reason.
+ */
+
+#include "io/err.h"
+#include "loader/pg/snapshot.h"
+#include "loader/run/catalog.h"
+
+enum planner_format {
+    PLANNER_AUTO, /* binary where every column's type is on the vetted list */
+    PLANNER_TEXT,
+    PLANNER_BINARY, /* ERR_REFUSED when a column's type is not on it */
+};
+
+struct planner_params {
+    uint64_t chunk_size; /* bytes */
+    enum planner_format format;
+};
+
+/* Locks every table first (snapshot_lock); a table that was rewritten between
+   the snapshot and the lock would be read as empty: ERR_REFUSED, its name. */
+int planner_run(const struct planner_params *p, struct snapshot *n,
+                struct catalog *c, struct err *err);
