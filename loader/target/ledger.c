@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/target/ledger.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kind_names[] = {
+    [LEDGER_CHUNK] = "chunk",
+    [LEDGER_PRE_DATA] = "pre-data",
+    [LEDGER_POST_DATA] = "post-data",
+};
+
+/* ---- begin ---- */
+
+/* One load of a run at a time; the lock ends with the session. */
+static int
+lock_run(const struct ledger *l, struct session *s, struct err *err)
+{
+    static const char try_lock[] =
+        "SELECT pg_catalog.pg_try_advisory_lock("
+        "  pg_catalog.hashtext('pghaul'), pg_catalog.hashtext($1)),"
+        " (SELECT pid FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
+        "  AND classid = pg_catalog.hashtext('pghaul')::int8"
+        "      & x'ffffffff'::int8"
+        "  AND objid = pg_catalog.hashtext($1)::int8 & x'ffffffff'::int8"
+        "  AND granted LIMIT 1)";
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    r = session_query_params(s, try_lock, 1, &l->run, &res, err);
+    if (r)
+        return r;
+    if (PQgetvalue(res, 0, 0)[0] == 't')
+        return 0;
+    err_set(err, ERR_REFUSED, "run %s is being loaded into this target already",
+            l->run);
+    err_detail(err, "The other load's server process is %s.",
+               PQgetvalue(res, 0, 1));
+    return err_hint(err, "Wait until it has ended, or end it.");
+}
+
+/* *ret_ours: the schema is there and is a ledger. */
+static int
+look_at_schema(const struct ledger *l, struct session *s, int *ret_ours,
+               struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    r = session_query_params(
+        s,
+        "SELECT coalesce(pg_catalog.obj_description(oid, 'pg_namespace'), '')"
+        " FROM pg_catalog.pg_namespace WHERE nspname = $1",
+        1, &l->schema, &res, err);
+    if (r)
+        return r;
+    *ret_ours = PQntuples(res) == 1;
+    if (!*ret_ours || strcmp(PQgetvalue(res, 0, 0), LEDGER_MARK) == 0)
+        return 0;
+    err_set(err, ERR_REFUSED,
+            "schema \"%s\" of the target is not a ledger of pghaul", l->schema);
+    return err_hint(err, "Choose another name with --ledger-schema.");
+}
+
+static int
+create_schema(const struct ledger *l, struct session *s, struct err *err)
+{
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+
+    if (!schema)
+        return err_nomem(err);
+    return session_execf(
+        s, err,
+        "CREATE SCHEMA %s;"
+        "COMMENT ON SCHEMA %s IS '" LEDGER_MARK "';"
+        "CREATE TABLE %s.run (run uuid PRIMARY KEY, source text NOT NULL,"
+        " begun timestamptz NOT NULL DEFAULT pg_catalog.now(),"
+        " finished timestamptz);"
+        "CREATE TABLE %s.ledger (run uuid NOT NULL REFERENCES %s.run,"
+        " kind text NOT NULL, id bigint NOT NULL, n_rows bigint NOT NULL,"
+        " at timestamptz NOT NULL DEFAULT pg_catalog.now(),"
+        " PRIMARY KEY (run, kind, id))",
+        schema, schema, schema, schema, schema);
+}
+
+/* Before the first load of a run the target must hold nothing. */
+static int
+require_empty(struct session *s, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    r = session_query(
+        s,
+        "SELECT n.nspname, c.relname, pg_catalog.count(*) OVER ()"
+        " FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"
+        " AND n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'"
+        " AND n.nspname !~ '^pg_(toast|temp)'"
+        " AND coalesce(pg_catalog.obj_description(n.oid, 'pg_namespace'), '')"
+        "     <> '" LEDGER_MARK "'"
+        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
+        "   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+        "     AND d.objid = c.oid AND d.deptype = 'e')"
+        " ORDER BY 1, 2 LIMIT 1",
+        &res, err);
+    if (r || PQntuples(res) == 0)
+        return r;
+    err_set(err, ERR_REFUSED, "the target database is not empty");
+    err_detail(err, "It holds %s tables, views and sequences, \"%s.%s\" first.",
+               PQgetvalue(res, 0, 2), PQgetvalue(res, 0, 0),
+               PQgetvalue(res, 0, 1));
+    return err_hint(err, "Load into a database made with CREATE DATABASE ... "
+                         "TEMPLATE template0.");
+}
+
+/* This run's row; if it is new, the target must be empty. */
+static int
+enter_run(const struct ledger *l, struct session *s, const char *source,
+          int *ret_finished, struct err *err)
+{
+    const char *const values[] = {l->run, source};
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char sql[512];
+    int r;
+
+    if (!schema)
+        return err_nomem(err);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO %s.run AS r (run, source) VALUES ($1, $2)"
+             " ON CONFLICT (run) DO UPDATE SET source = r.source"
+             " RETURNING xmax = 0, finished IS NOT NULL",
+             schema);
+    r = session_query_params(s, sql, 2, values, &res, err);
+    if (r)
+        return r;
+    *ret_finished = PQgetvalue(res, 0, 1)[0] == 't';
+    return PQgetvalue(res, 0, 0)[0] == 't' ? require_empty(s, err) : 0;
+}
+
+int
+ledger_begin(const struct ledger *l, struct session *s, const char *source,
+             int *ret_finished, struct err *err)
+{
+    struct err ignored;
+    int ours, r;
+
+    r = lock_run(l, s, err);
+    if (!r)
+        r = session_exec(s, "BEGIN", err);
+    if (r)
+        return r;
+    r = look_at_schema(l, s, &ours, err);
+    if (!r && !ours)
+        r = create_schema(l, s, err);
+    if (!r)
+        r = enter_run(l, s, source, ret_finished, err);
+    if (!r)
+        r = session_exec(s, "COMMIT", err);
+    if (r)
+        session_exec(s, "ROLLBACK", &ignored);
+    return r;
+}
+
+/* ---- rows ---- */
+
+int
+ledger_claim(const struct ledger *l, struct session *s, enum ledger_kind kind,
+             int64_t id, uint64_t n_rows, struct err *err)
+{
+    char id_text[24], n_text[24], sql[512];
+    const char *const values[] = {l->run, kind_names[kind], id_text, n_text};
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    if (!schema)
+        return err_nomem(err);
+    snprintf(id_text, sizeof id_text, "%" PRId64, id);
+    snprintf(n_text, sizeof n_text, "%" PRIu64, n_rows);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO %s.ledger (run, kind, id, n_rows)"
+             " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+             schema);
+    r = session_query_params(s, sql, 4, values, &res, err);
+    if (r)
+        return r;
+    return strcmp(PQcmdTuples(res), "0") == 0 ? LEDGER_E_ALREADY : 0;
+}
+
+static int
+visit_row(void *arg, const PGresult *row, struct err *err)
+{
+    struct catalog *c = arg;
+    int64_t id = strtoll(PQgetvalue(row, 0, 1), NULL, 10);
+
+    int r;
+
+    if (strcmp(PQgetvalue(row, 0, 0), kind_names[LEDGER_CHUNK]) == 0)
+        return catalog_chunk_loaded(c, (uint64_t)id, err);
+    /* E_NONE: restored by a call that left out less (--no-acl). */
+    r = catalog_entry_done(c, id, err);
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+int
+ledger_read(const struct ledger *l, struct session *s, struct catalog *c,
+            struct err *err)
+{
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    cleanup_(session_freememp) char *run = session_literal(s, l->run);
+    char sql[512];
+    int r;
+
+    if (!schema || !run)
+        return err_nomem(err);
+    snprintf(sql, sizeof sql,
+             "SELECT kind, id FROM %s.ledger WHERE run = %s AND kind <> '%s'",
+             schema, run, kind_names[LEDGER_PRE_DATA]);
+    r = catalog_begin(c, err);
+    if (!r)
+        r = session_each(s, sql, visit_row, c, err);
+    return r ? r : catalog_commit(c, err);
+}
+
+int
+ledger_finish(const struct ledger *l, struct session *s, struct err *err)
+{
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    cleanup_(session_freememp) char *run = session_literal(s, l->run);
+
+    if (!schema || !run)
+        return err_nomem(err);
+    return session_execf(s, err,
+                         "BEGIN; SET LOCAL synchronous_commit = on;"
+                         "UPDATE %s.run SET finished = pg_catalog.now()"
+                         " WHERE run = %s; COMMIT",
+                         schema, run);
+}

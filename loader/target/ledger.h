@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Ledger: what has been loaded into a target, kept in the target.
+ *
+ *     schema pghaul
+ *       run      (run uuid, source, begun, finished)
+ *       ledger   (run uuid, kind, id, n_rows, at)   kind: chunk, pre-data,
+ *                                                          post-data
+ *
+ * A row is written in the transaction that does what the row says.  So after
+ * any failure, also of the target itself, the ledger is right, and nothing
+ * else needs to be.  The same holds with synchronous_commit off: rows and
+ * ledger are lost together.
+ */
+
+#include <stdint.h>
+
+#include "io/err.h"
+#include "loader/pg/session.h"
+#include "loader/run/catalog.h"
+
+/* The comment on our schema, by which it is known. */
+#define LEDGER_MARK "pghaul: ledger of loads"
+
+/* Chunks; entries of the schema, before and after the data. */
+enum ledger_kind { LEDGER_CHUNK, LEDGER_PRE_DATA, LEDGER_POST_DATA };
+
+struct ledger {
+    const char *schema; /* its name; borrowed */
+    const char *run;    /* UUID as text; borrowed */
+};
+
+/* Outcome of ledger_claim(). */
+enum { LEDGER_E_ALREADY = 1 }; /* it is in the ledger: done */
+
+/*
+ * Make the schema and this run's row where they are missing.  Refused: a
+ * schema of that name that is not ours; another load of this run at work (an
+ * advisory lock of the session, its holder's pid in the message); a target
+ * that holds tables before the first load.  *ret_finished: this run's load was
+ * completed by an earlier call.
+ */
+int ledger_begin(const struct ledger *l, struct session *s, const char *source,
+                 int *ret_finished, struct err *err);
+
+/* Inside a transaction: write the row.  E_ALREADY: roll back, it is done. */
+int ledger_claim(const struct ledger *l, struct session *s,
+                 enum ledger_kind kind, int64_t id, uint64_t n_rows,
+                 struct err *err);
+
+/* Mark in the catalogue what the ledger lists. */
+int ledger_read(const struct ledger *l, struct session *s, struct catalog *c,
+                struct err *err);
+
+/* The load is complete: with a commit that waits for the disk, which makes
+   all earlier ones durable too. */
+int ledger_finish(const struct ledger *l, struct session *s, struct err *err);

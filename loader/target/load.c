@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/target/load.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/target/ledger.h"
+#include "loader/target/load_lane.h"
+#include "loader/target/schema.h"
+#include "loader/target/sequences.h"
+
+struct load {
+    struct load_params params;
+    struct run_dir *dir;
+    struct catalog *catalog;
+    struct session *session;
+    struct load_lane lane;
+    int was_finished;
+};
+
+struct load *
+load_free(struct load *x)
+{
+    if (!x)
+        return NULL;
+    session_free(x->session);
+    free(x);
+    return NULL;
+}
+
+/* ---- the schema ---- */
+
+static int
+restore_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
+              struct err *err)
+{
+    struct load *x = arg;
+    int r = stop_check(x->params.stop, err);
+
+    (void)oid;
+    return r ? r
+             : load_lane_entry(&x->lane, x->session, LEDGER_PRE_DATA, entry,
+                               err);
+}
+
+/* An entry that waits for the data; an index or key for its table's only. */
+static int
+keep_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
+           struct err *err)
+{
+    struct load *x = arg;
+    int r;
+
+    if (oid) {
+        r = catalog_table_by_oid(x->catalog, oid, &entry->table, err);
+        if (r < 0)
+            return r; /* E_NONE: it has no rows of its own */
+    }
+    return catalog_add_entry(x->catalog, entry, err);
+}
+
+/* Statistics are no entry of pg_dump's; nobody wants a target without. */
+static int
+add_analyze(struct load *x, const struct catalog_table *t, struct err *err)
+{
+    cleanup_(session_freememp) char *name =
+        session_qualified(x->session, t->schema, t->name);
+    char type[] = "ANALYZE";
+    struct catalog_entry entry = {
+        .id = -(int64_t)t->id, /* dump ids are positive */
+        .order = INT_MAX,      /* when its indexes are there */
+        .type = type,
+        .schema = t->schema,
+        .name = t->name,
+        .table = t->id,
+    };
+    int r;
+
+    if (!name || asprintf(&entry.sql, "ANALYZE %s", name) < 0)
+        return err_nomem(err);
+    r = catalog_add_entry(x->catalog, &entry, err);
+    free(entry.sql);
+    return r;
+}
+
+static int
+add_analyzes(struct load *x, struct err *err)
+{
+    uint64_t last = 0;
+    int r;
+
+    for (;;) {
+        cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
+
+        r = catalog_next_table(x->catalog, last, &t, err);
+        if (r)
+            return r == CATALOG_E_NONE ? 0 : r;
+        r = add_analyze(x, t, err);
+        if (r)
+            return r;
+        last = t->id;
+    }
+}
+
+/* What waits for the data goes into the catalogue, anew for each load. */
+static int
+list_post_data(struct load *x, struct schema *schema, struct err *err)
+{
+    int r;
+
+    r = catalog_begin(x->catalog, err);
+    if (!r)
+        r = catalog_forget_load(x->catalog, err);
+    if (!r)
+        r = schema_each(schema, SCHEMA_POST_DATA, keep_entry, x, err);
+    if (!r)
+        r = add_analyzes(x, err);
+    return r ? r : catalog_commit(x->catalog, err);
+}
+
+static int
+restore_schema(struct load *x, struct err *err)
+{
+    const struct schema_params p = {
+        .dir = x->dir,
+        .stop = x->params.stop,
+        .major = x->params.facts->version / 10000,
+        .no_owner = x->params.no_owner,
+        .no_acl = x->params.no_acl,
+    };
+    cleanup_(schema_freep) struct schema *schema = NULL;
+    int r;
+
+    r = schema_open(&schema, &p, err);
+    if (!r)
+        r = schema_each(schema, SCHEMA_PRE_DATA, restore_entry, x, err);
+    if (!r)
+        r = list_post_data(x, schema, err);
+    return r;
+}
+
+/* ---- begin, lane, finish ---- */
+
+static void
+set_up_lane(struct load *x)
+{
+    const struct facts *f = x->params.facts;
+
+    x->lane = (struct load_lane){
+        .catalog = x->catalog,
+        .dir = x->dir,
+        .conninfo = x->params.conninfo,
+        .encoding = f->encoding,
+        .stop = x->params.stop,
+        .ledger = {.schema = x->params.ledger_schema, .run = f->run_id},
+        .lsn = f->lsn,
+    };
+    memcpy(x->lane.run, f->run, sizeof x->lane.run);
+}
+
+/*
+ * Before 16, writers of one table wait for each other whenever it is extended:
+ * more than two are of no use.
+ */
+static unsigned
+writers_per_table(const struct load *x)
+{
+    return session_server_version(x->session) >= 160000 || x->params.jobs < 2
+               ? x->params.jobs
+               : 2;
+}
+
+int
+load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
+           struct catalog *c, struct err *err)
+{
+    cleanup_(load_freep) struct load *x = NULL;
+    int r;
+
+    x = calloc(1, sizeof *x);
+    if (!x)
+        return err_nomem(err);
+    x->params = *p;
+    x->dir = dir;
+    x->catalog = c;
+    set_up_lane(x);
+
+    r = load_lane_connect(&x->lane, &x->session, err);
+    if (r)
+        return r;
+    x->lane.max_per_table = writers_per_table(x);
+    r = catalog_forget_failures(c, err);
+    if (!r)
+        r = ledger_begin(&x->lane.ledger, x->session, p->facts->source,
+                         &x->was_finished, err);
+    if (!r && !x->was_finished)
+        r = restore_schema(x, err);
+    if (!r)
+        r = ledger_read(&x->lane.ledger, x->session, c, err);
+    if (!r)
+        *ret = take(x);
+    return r;
+}
+
+int
+load_was_finished(const struct load *x)
+{
+    return x->was_finished;
+}
+
+struct lane
+load_lane(struct load *x)
+{
+    struct lane lane = {
+        .ops = &load_lane_ops,
+        .arg = &x->lane,
+        .n_workers = x->params.jobs,
+    };
+    struct catalog_counts n;
+    struct err ignored;
+
+    /* Only the progress is poorer when this fails. */
+    if (catalog_count(x->catalog, &n, &ignored) == 0) {
+        lane.total = n.planned_bytes;
+        lane.done = n.loaded_bytes_estimated;
+    }
+    return lane;
+}
+
+int
+load_finish(struct load *x, struct err *err)
+{
+    int r;
+
+    /* It has been idle for as long as the load took. */
+    if (PQstatus(session_conn(x->session)) != CONNECTION_OK) {
+        r = load_lane_connect(&x->lane, &x->session, err);
+        if (r)
+            return r;
+    }
+    r = sequences_set(x->session, x->catalog, err);
+    return r ? r : ledger_finish(&x->lane.ledger, x->session, err);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Load: a run directory into a fresh target database, as pg_restore would
+ * leave it.
+ *
+ *     begin   ledger; what comes before the data, entry by entry; the list of
+ *             what comes after
+ *     lane    chunks; indexes and keys of each table that is complete; then
+ *             all else that comes after the data, in order
+ *     finish  sequences; the ledger's last word
+ *
+ * Each step is safe to repeat: the ledger in the target says what is done.
+ */
+
+#include "io/cleanup.h"
+#include "io/err.h"
+#include "io/stop.h"
+#include "loader/run/catalog.h"
+#include "loader/run/facts.h"
+#include "loader/run/lane.h"
+#include "loader/run/progress.h"
+#include "loader/run/run_dir.h"
+
+struct load;
+
+/* All pointers are borrowed for as long as the load lives. */
+struct load_params {
+    const char *conninfo;
+    const char *ledger_schema;
+    const struct facts *facts; /* of the run */
+    unsigned jobs;
+    int no_owner;
+    int no_acl;
+    const struct stop *stop;
+    struct progress *progress;
+};
+
+int load_begin(struct load **ret, const struct load_params *p,
+               struct run_dir *dir, struct catalog *c, struct err *err);
+struct load *load_free(struct load *x);
+DEFINE_CLEANUP(struct load *, load_free)
+
+/* An earlier call has finished it: there is nothing to do. */
+int load_was_finished(const struct load *x);
+
+struct lane load_lane(struct load *x);
+
+/* After the lane has run dry and nothing has failed. */
+int load_finish(struct load *x, struct err *err);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/target/load_chunk.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/reader.h"
+#include "loader/pg/copy_in.h"
+#include "loader/pg/copy_sql.h"
+#include "loader/run/staged.h"
+
+/* ---- rows into messages ---- */
+
+/* A message being gathered: a run of whole rows within one frame. */
+struct message {
+    const unsigned char *data;
+    size_t len;
+};
+
+static int
+send_message(struct load_chunk *w, struct message *m, struct err *err)
+{
+    int r = 0;
+
+    if (m->len > 0)
+        r = copy_in_send(w->session, m->data, m->len, err);
+    m->data += m->len;
+    m->len = 0;
+    return r;
+}
+
+/* A frame's content, checked row by row, in messages of whole rows. */
+static int
+send_frame(struct load_chunk *w, const unsigned char *raw, size_t len,
+           struct err *err)
+{
+    struct message m = {.data = raw};
+    struct copy_piece piece;
+    int r;
+
+    copy_rows_feed(w->rows, raw, len);
+    for (;;) {
+        r = copy_rows_next(w->rows, &piece, err);
+        if (r == COPY_ROWS_E_MORE)
+            return send_message(w, &m, err);
+        if (r)
+            return r;
+        digester_piece(w->digester, &piece);
+        if (m.len + piece.len > COPY_IN_MESSAGE) {
+            r = send_message(w, &m, err);
+            if (r)
+                return r;
+        }
+        m.len += piece.len;
+    }
+}
+
+static int
+send_frames(struct load_chunk *w, struct err *err)
+{
+    const unsigned char *raw;
+    uint64_t n_sent = 0;
+    size_t len;
+    int r;
+
+    for (;;) {
+        r = chunk_reader_next(w->reader, &raw, &len, err);
+        if (r)
+            return r == CHUNK_READER_E_END ? 0 : r;
+        r = send_frame(w, raw, len, err);
+        if (r)
+            return r;
+        n_sent += len;
+        progress_at(w->cell, n_sent, copy_rows_count(w->rows));
+    }
+}
+
+/* What was sent is, by count and digest, what was exported. */
+static int
+check_sent(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
+{
+    struct digest sent = digester_get(w->digester);
+    int r;
+
+    r = copy_rows_end(w->rows, err);
+    if (r || digest_equal(&sent, &k->totals.digest))
+        return r;
+    err_set(err, ERR_CORRUPT, "\"%s\" does not hold the rows it should",
+            k->file);
+    return err_detail(err,
+                      "%" PRIu64 " rows were exported, %" PRIu64
+                      " were read, or their digests differ.",
+                      k->totals.digest.n_rows, sent.n_rows);
+}
+
+/* ---- the transaction ---- */
+
+/*
+ * The only chunk of a table can be loaded frozen, which saves the target from
+ * rewriting it later: the table must have been truncated in the same
+ * transaction.  So that this never takes a row away, it must be empty.
+ */
+static int
+truncate_empty(struct session *s, const struct catalog_table *t,
+               struct err *err)
+{
+    cleanup_(session_freememp) char *name =
+        session_qualified(s, t->schema, t->name);
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char sql[512];
+    int r;
+
+    if (!name)
+        return err_nomem(err);
+    r = session_execf(s, err, "LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE",
+                      name);
+    if (r)
+        return r;
+    snprintf(sql, sizeof sql, "SELECT EXISTS (SELECT FROM ONLY %s)", name);
+    r = session_query(s, sql, &res, err);
+    if (r)
+        return r;
+    if (PQgetvalue(res, 0, 0)[0] == 't') {
+        err_set(err, ERR_REFUSED, "table \"%s.%s\" of the target is not empty",
+                t->schema, t->name);
+        return err_hint(err, "Nothing else may write into the target while "
+                             "it is loaded.");
+    }
+    return session_execf(s, err, "TRUNCATE ONLY %s", name);
+}
+
+static int
+copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
+             struct err *err)
+{
+    int whole = k->lo == 0 && k->hi == CATALOG_OPEN_END;
+    uint64_t n_rows;
+    char *sql;
+    int r = 0;
+
+    if (whole)
+        r = truncate_empty(w->session, k->table, err);
+    if (r)
+        return r;
+    sql = copy_sql_in(w->session, k->table, whole);
+    if (!sql)
+        return err_nomem(err);
+    r = copy_in_begin(w->session, sql, err);
+    free(sql);
+    if (r)
+        return r;
+
+    r = send_frames(w, err);
+    if (!r)
+        r = check_sent(w, k, err);
+    if (r) {
+        copy_in_abandon(w->session, "the staged file is not right");
+        return r;
+    }
+    r = copy_in_end(w->session, &n_rows, err);
+    if (!r && n_rows != k->totals.digest.n_rows)
+        r = err_set(err, ERR_CORRUPT,
+                    "the target took %" PRIu64 " rows of \"%s\", not %" PRIu64,
+                    n_rows, k->file, k->totals.digest.n_rows);
+    return r;
+}
+
+static int
+load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
+{
+    struct err ignored;
+    int r;
+
+    r = session_exec(w->session, "BEGIN", err);
+    if (r)
+        return r;
+    r = ledger_claim(&w->lane->ledger, w->session, LEDGER_CHUNK, (int64_t)k->id,
+                     k->totals.digest.n_rows, err);
+    if (!r)
+        r = copy_rows_in(w, k, err);
+    if (!r)
+        return session_exec(w->session, "COMMIT", err);
+    session_exec(w->session, "ROLLBACK", &ignored);
+    return r == LEDGER_E_ALREADY ? 0 : r;
+}
+
+int
+load_chunk(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
+{
+    cleanup_(reader_freep) struct reader *file = NULL;
+    int r;
+
+    r = staged_open(&file, w->lane->dir, k, err);
+    if (!r)
+        r = staged_begin(w->reader, file, k, w->lane->run, w->lane->lsn, err);
+    if (r)
+        return r;
+    copy_rows_reset(w->rows, k->table->format, k->table->n_columns);
+    digester_reset(w->digester);
+    return load_once(w, k, err);
+}

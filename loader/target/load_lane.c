@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/target/load_lane.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/target/load_chunk.h"
+
+/* One of the two is set. */
+struct task {
+    struct catalog_chunk *chunk;
+    struct catalog_entry *entry;
+};
+
+/* ---- main thread ---- */
+
+static void
+free_task(void *arg)
+{
+    struct task *t = arg;
+
+    if (!t)
+        return;
+    catalog_chunk_free(t->chunk);
+    catalog_entry_free(t->entry);
+    free(t);
+}
+
+/* Indexes first: the largest may take longer than all that is left. */
+static int
+fetch(void *arg, void **ret, struct err *err)
+{
+    struct load_lane *lane = arg;
+    struct task *t;
+    int r;
+
+    t = calloc(1, sizeof *t);
+    if (!t)
+        return err_nomem(err);
+    r = catalog_take_entry(lane->catalog, &t->entry, err);
+    if (r == CATALOG_E_NONE)
+        r = catalog_take_to_load(lane->catalog, lane->max_per_table, &t->chunk,
+                                 err);
+    if (r) {
+        free_task(t);
+        return r == CATALOG_E_NONE ? LANE_E_DRY : r;
+    }
+    *ret = t;
+    return 0;
+}
+
+static int
+record(void *arg, void *task, struct err *err)
+{
+    struct load_lane *lane = arg;
+    const struct task *t = task;
+
+    if (t->chunk)
+        return catalog_chunk_loaded(lane->catalog, t->chunk->id, err);
+    return catalog_entry_done(lane->catalog, t->entry->id, err);
+}
+
+static int
+give_up(void *arg, void *task, const struct err *why, struct err *err)
+{
+    struct load_lane *lane = arg;
+    const struct task *t = task;
+
+    if (t->chunk)
+        return catalog_table_failed(lane->catalog, t->chunk->table->id, why,
+                                    err);
+    return catalog_entry_failed(lane->catalog, t->entry->id, why, err);
+}
+
+/* ---- sessions ---- */
+
+/*
+ * Rows and ledger are lost together, so commits need not wait for the disk;
+ * the last one of the load does.  Sorting for an index may use more memory
+ * than the server's modest default.
+ */
+static const char settings[] =
+    "SET synchronous_commit = off;"
+    "SET check_function_bodies = off;"
+    "SELECT pg_catalog.set_config('maintenance_work_mem', '256MB', false)"
+    " FROM pg_catalog.pg_settings"
+    " WHERE name = 'maintenance_work_mem' AND setting::int8 < 262144";
+
+static int
+configure(const struct load_lane *lane, struct session *s, struct err *err)
+{
+    cleanup_(session_freememp) char *encoding = NULL;
+    int r;
+
+    r = session_exec(s, settings, err);
+    if (r || strcmp(lane->encoding, session_encoding(s)) == 0)
+        return r;
+    encoding = session_literal(s, lane->encoding);
+    if (!encoding)
+        return err_nomem(err);
+    return session_execf(s, err, "SET client_encoding = %s", encoding);
+}
+
+int
+load_lane_connect(const struct load_lane *lane, struct session **s,
+                  struct err *err)
+{
+    const struct session_params p = {
+        .conninfo = lane->conninfo,
+        .side = SESSION_TARGET,
+        .purpose = "load",
+        .stop = lane->stop,
+    };
+    int r;
+
+    r = *s ? session_reopen(*s, err) : session_open(s, &p, err);
+    return r ? r : configure(lane, *s, err);
+}
+
+/* ---- worker thread ---- */
+
+static struct load_chunk *
+worker_free(struct load_chunk *w)
+{
+    if (!w)
+        return NULL;
+    session_free(w->session);
+    chunk_reader_free(w->reader);
+    copy_rows_free(w->rows);
+    digester_free(w->digester);
+    free(w);
+    return NULL;
+}
+DEFINE_CLEANUP(struct load_chunk *, worker_free)
+
+static int
+open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
+            struct err *err)
+{
+    cleanup_(worker_freep) struct load_chunk *w = NULL;
+    int r;
+
+    (void)index;
+    w = calloc(1, sizeof *w);
+    if (!w)
+        return err_nomem(err);
+    w->lane = arg;
+    w->cell = cell;
+    r = chunk_reader_new(&w->reader, err);
+    if (!r)
+        r = copy_rows_new(&w->rows, COPY_TEXT, 0, err);
+    if (!r)
+        r = digester_new(&w->digester, err);
+    if (!r)
+        r = load_lane_connect(w->lane, &w->session, err);
+    if (!r)
+        *ret = take(w);
+    return r;
+}
+
+static void
+hint_about_roles(struct err *err)
+{
+    /* undefined_object: of what a dump names, roles are what is not in it */
+    if (strcmp(err->sqlstate, "42704") == 0 && !err->hint[0])
+        err_hint(err, "Roles are not part of a database: create them first, "
+                      "or use --no-owner and --no-acl.");
+}
+
+int
+load_lane_entry(const struct load_lane *lane, struct session *s,
+                enum ledger_kind kind, const struct catalog_entry *entry,
+                struct err *err)
+{
+    struct err ignored;
+    int r;
+
+    r = session_exec(s, "BEGIN", err);
+    if (r)
+        return r;
+    r = ledger_claim(&lane->ledger, s, kind, entry->id, 0, err);
+    if (!r)
+        r = session_exec(s, entry->sql, err);
+    if (!r)
+        return session_exec(s, "COMMIT", err);
+    session_exec(s, "ROLLBACK", &ignored);
+    if (r == LEDGER_E_ALREADY)
+        return 0;
+    hint_about_roles(err);
+    return r;
+}
+
+static void
+begin_showing(struct load_chunk *w, const struct task *t)
+{
+    char label[160];
+
+    if (t->chunk)
+        snprintf(label, sizeof label, "%s.%s #%" PRIu64,
+                 t->chunk->table->schema, t->chunk->table->name, t->chunk->id);
+    else
+        snprintf(label, sizeof label, "%s %s", t->entry->type, t->entry->name);
+    progress_begin(w->cell, label, t->chunk ? t->chunk->n_bytes : 0);
+}
+
+static int
+work(void *arg, void *task, struct err *err)
+{
+    struct load_chunk *w = arg;
+    const struct task *t = task;
+    int r = 0;
+
+    begin_showing(w, t);
+    if (PQtransactionStatus(session_conn(w->session)) != PQTRANS_IDLE)
+        r = load_lane_connect(w->lane, &w->session, err);
+    if (!r && t->chunk)
+        r = load_chunk(w, t->chunk, err);
+    else if (!r)
+        r = load_lane_entry(w->lane, w->session, LEDGER_POST_DATA, t->entry,
+                            err);
+    progress_end(w->cell, r == 0);
+    return r;
+}
+
+static void
+close_worker(void *arg)
+{
+    worker_free(arg);
+}
+
+const struct lane_ops load_lane_ops = {
+    .name = "load",
+    .fetch = fetch,
+    .record = record,
+    .give_up = give_up,
+    .free_task = free_task,
+    .open = open_worker,
+    .work = work,
+    .close = close_worker,
+    .judge = lane_judge,
+};

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Load lane: a task is a chunk, or an entry of the schema whose time has come
+ * (an index of a table that is complete); a worker is a session.
+ *
+ *     staged file -> checksum, head -> frames -> rows, digest -> COPY in
+ *
+ * A chunk's rows and its row in the ledger are one transaction.  When its
+ * outcome is not known, because the answer to the COMMIT was lost, the task is
+ * simply done again: the ledger's row is written first, and who finds it there
+ * is done.
+ *
+ * Nothing of a file is sent before all of it was checked against the
+ * catalogue's SHA-256 and its head says that it is this chunk of this run.
+ */
+
+#include "loader/run/catalog.h"
+#include "loader/run/lane.h"
+#include "loader/run/run_dir.h"
+#include "loader/target/ledger.h"
+
+/* All borrowed; must outlive the drive. */
+struct load_lane {
+    struct catalog *catalog;
+    struct run_dir *dir;
+    const char *conninfo;
+    const char *encoding; /* of the staged text: the source database's */
+    const struct stop *stop;
+    struct ledger ledger;
+    unsigned char run[16];
+    uint64_t lsn;
+    unsigned max_per_table; /* writers of one table at a time */
+};
+
+extern const struct lane_ops load_lane_ops;
+
+/* A session of the load: its encoding and settings are the load's. */
+int load_lane_connect(const struct load_lane *lane, struct session **s,
+                      struct err *err);
+
+/* Execute an entry and write it into the ledger, as one; nothing when it is
+   there already. */
+int load_lane_entry(const struct load_lane *lane, struct session *s,
+                    enum ledger_kind kind, const struct catalog_entry *entry,
+                    struct err *err);

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/target/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "loader/pg/tool.h"
+#include "loader/target/toc.h"
+
+enum { LIST_MAX = 256 << 20 }; /* bytes of pg_restore -l that we accept */
+
+struct schema {
+    struct schema_params params;
+    char *tool;    /* path of pg_restore */
+    char dump[64]; /* the archive, as a path for the child */
+    int dump_fd;
+    struct toc toc[2]; /* by section */
+};
+
+static const char *const section_options[] = {
+    [SCHEMA_PRE_DATA] = "--section=pre-data",
+    [SCHEMA_POST_DATA] = "--section=post-data",
+};
+
+/* ---- pg_restore's outputs ---- */
+
+enum { N_ARGS = 9 };
+
+/* Arguments that all calls share. */
+static void
+arguments(const struct schema *s, enum schema_section section, const char *what,
+          const char *args[N_ARGS])
+{
+    unsigned n = 0;
+
+    args[n++] = what;
+    args[n++] = section_options[section];
+    if (s->params.no_owner)
+        args[n++] = "--no-owner";
+    if (s->params.no_acl)
+        args[n++] = "--no-acl";
+    args[n++] = s->dump;
+    args[n] = NULL;
+}
+
+static int
+list_section(struct schema *s, enum schema_section section, struct err *err)
+{
+    const char *args[N_ARGS];
+    const struct tool_params p = {
+        .path = s->tool, .args = args, .stdout_fd = -1, .stop = s->params.stop};
+    size_t len;
+    char *list;
+    int r;
+
+    arguments(s, section, "--list", args);
+    r = tool_capture(&p, LIST_MAX, &list, &len, err);
+    if (r)
+        return r;
+    r = toc_parse(&s->toc[section], list, len, err);
+    free(list);
+    return r;
+}
+
+int
+schema_open(struct schema **ret, const struct schema_params *p, struct err *err)
+{
+    cleanup_(schema_freep) struct schema *s = NULL;
+    int r;
+
+    s = calloc(1, sizeof *s);
+    if (!s)
+        return err_nomem(err);
+    s->params = *p;
+    /* Not close-on-exec: the child opens it by this number. */
+    s->dump_fd =
+        openat(run_dir_fd(p->dir), "data/schema.dump", O_RDONLY | O_NOFOLLOW);
+    if (s->dump_fd < 0)
+        return err_sys(err, errno, "could not open \"data/schema.dump\"");
+    snprintf(s->dump, sizeof s->dump, "/proc/self/fd/%d", s->dump_fd);
+
+    r = tool_find(&s->tool, "pg_restore", p->major, err);
+    if (!r)
+        r = list_section(s, SCHEMA_PRE_DATA, err);
+    if (!r)
+        r = list_section(s, SCHEMA_POST_DATA, err);
+    if (!r)
+        *ret = take(s);
+    return r;
+}
+
+struct schema *
+schema_free(struct schema *s)
+{
+    if (!s)
+        return NULL;
+    if (s->dump_fd > 0)
+        close(s->dump_fd);
+    toc_free(&s->toc[0]);
+    toc_free(&s->toc[1]);
+    free(s->tool);
+    free(s);
+    return NULL;
+}
+
+/* A text of pg_restore in an unnamed file, mapped: it may be large. */
+struct script {
+    const char *text;
+    size_t len;
+};
+
+static void
+unmap(struct script *script)
+{
+    if (script->len > 0)
+        munmap((void *)script->text, script->len);
+}
+
+static int
+map_script(struct script *ret, int fd, struct err *err)
+{
+    struct stat st;
+    void *text;
+
+    *ret = (struct script){.text = ""};
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "could not stat the schema's SQL");
+    if (st.st_size == 0)
+        return 0;
+    text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (text == MAP_FAILED)
+        return err_sys(err, errno, "could not map the schema's SQL");
+    *ret = (struct script){.text = text, .len = (size_t)st.st_size};
+    return 0;
+}
+
+static int
+unnamed_file(const struct schema *s, struct err *err)
+{
+    int fd = openat(run_dir_fd(s->params.dir), ".",
+                    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+        fd = memfd_create("pghaul-schema", MFD_CLOEXEC);
+    if (fd < 0)
+        err_sys(err, errno, "could not make a temporary file in \"%s\"",
+                run_dir_path(s->params.dir));
+    return fd;
+}
+
+/* The SQL of a section, or of what the file use_list (may be NULL) names. */
+static int
+write_script(struct schema *s, enum schema_section section,
+             const char *use_list, struct script *ret, struct err *err)
+{
+    const char *args[N_ARGS + 4];
+    struct tool_params p = {
+        .path = s->tool, .args = args, .stop = s->params.stop};
+    unsigned n;
+    int r;
+
+    arguments(s, section, "--verbose", args);
+    for (n = 0; args[n]; n++)
+        ;
+    args[n++] = "--file=-";
+    if (use_list)
+        args[n++] = use_list;
+    args[n] = NULL;
+
+    p.stdout_fd = unnamed_file(s, err);
+    if (p.stdout_fd < 0)
+        return -1;
+    r = tool_run(&p, err);
+    if (!r)
+        r = map_script(ret, p.stdout_fd, err);
+    close(p.stdout_fd);
+    return r;
+}
+
+/* ---- entries ---- */
+
+static char *
+copy_text(struct toc_text t)
+{
+    return strndup(t.at, t.len);
+}
+
+/* "SET x = y;" becomes "SET LOCAL x = y;": it ends with the transaction. */
+static void
+print_setting(FILE *f, struct toc_text set)
+{
+    if (set.len > 0)
+        fprintf(f, "SET LOCAL %.*s\n", (int)(set.len - strlen("SET ")),
+                set.at + strlen("SET "));
+}
+
+static char *
+entry_sql(const struct toc_entry *e)
+{
+    char *sql = NULL;
+    size_t len;
+    FILE *f = open_memstream(&sql, &len);
+
+    if (!f)
+        return NULL;
+    print_setting(f, e->tablespace);
+    print_setting(f, e->access_method);
+    fwrite(e->sql.at, 1, e->sql.len, f);
+    if (fclose(f) == 0)
+        return sql;
+    free(sql);
+    return NULL;
+}
+
+/* The table whose index or key this is, by what the entry depends on. */
+static uint32_t
+table_of(const struct schema *s, const struct toc_item *item,
+         const struct toc_entry *e)
+{
+    const char *at = e->dependencies.at;
+    const char *end = at + e->dependencies.len;
+    const struct toc_item *on;
+
+    if (item->kind != TOC_INDEX && item->kind != TOC_KEY)
+        return 0;
+    while (at < end) {
+        char *next;
+        int64_t id = strtoll(at, &next, 10);
+
+        if (next == at)
+            break;
+        on = toc_find(&s->toc[SCHEMA_PRE_DATA], id);
+        if (on && on->kind == TOC_TABLE)
+            return on->oid;
+        at = next;
+    }
+    return 0;
+}
+
+struct visitor {
+    int (*visit)(void *arg, struct catalog_entry *entry, uint32_t oid,
+                 struct err *err);
+    void *arg;
+    unsigned n; /* entries so far */
+};
+
+static int
+hand_over(struct schema *s, enum schema_section section,
+          const struct toc_entry *e, struct visitor *v, struct err *err)
+{
+    const struct toc_item *item = toc_find(&s->toc[section], e->id);
+    struct catalog_entry entry = {
+        .id = e->id,
+        .order = v->n++,
+        .type = copy_text(e->type),
+        .schema = copy_text(e->schema),
+        .name = copy_text(e->name),
+        .sql = entry_sql(e),
+    };
+    int r;
+
+    if (entry.type && entry.schema && entry.name && entry.sql)
+        r = v->visit(v->arg, &entry, table_of(s, item, e), err);
+    else
+        r = err_nomem(err);
+    free(entry.type);
+    free(entry.schema);
+    free(entry.name);
+    free(entry.sql);
+    return r;
+}
+
+/* Does the cut give each entry of the list once, and nothing else? */
+static int
+cut_is_right(struct schema *s, enum schema_section section,
+             const struct script *script)
+{
+    struct toc *toc = &s->toc[section];
+    struct toc_scan scan;
+    struct toc_entry e;
+    size_t n = 0;
+
+    for (size_t i = 0; i < toc->n_items; i++)
+        toc->items[i].n_seen = 0;
+    toc_scan_begin(&scan, script->text, script->len);
+    for (; toc_scan_next(&scan, &e); n++) {
+        struct toc_item *item = toc_find(toc, e.id);
+
+        if (!item || item->n_seen++ > 0)
+            return 0;
+    }
+    return n == toc->n_items;
+}
+
+/* ---- one by one, when a text imitates pg_restore's comments ---- */
+
+/* A list file for pg_restore -L with one entry. */
+static int
+list_of_one(int64_t id, char *option, size_t size, struct err *err)
+{
+    int fd = memfd_create("pghaul-list", 0);
+
+    if (fd < 0)
+        return err_sys(err, errno, "could not make a list for pg_restore");
+    if (dprintf(fd, "%" PRId64 "; 0 0\n", id) < 0) {
+        close(fd);
+        return err_sys(err, errno, "could not make a list for pg_restore");
+    }
+    snprintf(option, size, "--use-list=/proc/self/fd/%d", fd);
+    return fd;
+}
+
+static int
+visit_alone(struct schema *s, enum schema_section section, int64_t id,
+            struct visitor *v, struct err *err)
+{
+    struct script script;
+    struct toc_scan scan;
+    struct toc_entry e;
+    char option[64];
+    int fd, r;
+
+    fd = list_of_one(id, option, sizeof option, err);
+    if (fd < 0)
+        return fd;
+    r = write_script(s, section, option, &script, err);
+    close(fd);
+    if (r)
+        return r;
+
+    toc_scan_begin(&scan, script.text, script.len);
+    if (toc_scan_next(&scan, &e) && e.id == id) {
+        /* All up to the end is this entry's, whatever it looks like. */
+        e.sql.len = (size_t)(scan.end - e.sql.at);
+        r = hand_over(s, section, &e, v, err);
+    } else {
+        r = err_set(err, ERR_CORRUPT, "pg_restore did not print entry %" PRId64,
+                    id);
+    }
+    unmap(&script);
+    return r;
+}
+
+static int
+by_pass_and_line(const void *a, const void *b)
+{
+    const struct toc_item *x = a, *y = b;
+
+    if (x->pass != y->pass)
+        return x->pass < y->pass ? -1 : 1;
+    return x->line < y->line ? -1 : x->line > y->line;
+}
+
+static int
+each_alone(struct schema *s, enum schema_section section, struct visitor *v,
+           struct err *err)
+{
+    const struct toc *toc = &s->toc[section];
+    struct toc_item *ordered;
+    int r = 0;
+
+    ordered = calloc(toc->n_items + 1, sizeof *ordered);
+    if (!ordered)
+        return err_nomem(err);
+    memcpy(ordered, toc->items, toc->n_items * sizeof *ordered);
+    qsort(ordered, toc->n_items, sizeof *ordered, by_pass_and_line);
+    for (size_t i = 0; i < toc->n_items && !r; i++)
+        r = visit_alone(s, section, ordered[i].id, v, err);
+    free(ordered);
+    return r;
+}
+
+int
+schema_each(struct schema *s, enum schema_section section,
+            int (*visit)(void *arg, struct catalog_entry *entry, uint32_t oid,
+                         struct err *err),
+            void *arg, struct err *err)
+{
+    struct visitor v = {.visit = visit, .arg = arg};
+    struct script script;
+    struct toc_scan scan;
+    struct toc_entry e;
+    int r;
+
+    r = write_script(s, section, NULL, &script, err);
+    if (r)
+        return r;
+    if (cut_is_right(s, section, &script)) {
+        toc_scan_begin(&scan, script.text, script.len);
+        while (!r && toc_scan_next(&scan, &e))
+            r = hand_over(s, section, &e, &v, err);
+    } else {
+        r = each_alone(s, section, &v, err);
+    }
+    unmap(&script);
+    return r;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The schema on its way into the target: pg_dump's own entries, executed one
+ * by one on our sessions.
+ *
+ *     schema.dump --pg_restore--> SQL of a section --cut--> entries
+ *
+ * The cut is made at the comments that stand over each entry.  Since texts of
+ * the source (a function's body, a comment) could imitate such a line, it
+ * counts only if it gives exactly the entries that pg_restore lists; if not,
+ * each entry is asked for by itself.
+ */
+
+#include "io/cleanup.h"
+#include "io/err.h"
+#include "io/stop.h"
+#include "loader/run/catalog.h"
+#include "loader/run/run_dir.h"
+
+struct schema;
+
+enum schema_section { SCHEMA_PRE_DATA, SCHEMA_POST_DATA };
+
+struct schema_params {
+    const struct run_dir *dir; /* borrowed */
+    const struct stop *stop;   /* borrowed */
+    int major;                 /* of the server that was dumped */
+    int no_owner;              /* objects belong to who loads */
+    int no_acl;                /* without GRANT and REVOKE */
+};
+
+/* Lists RUN/data/schema.dump. */
+int schema_open(struct schema **ret, const struct schema_params *p,
+                struct err *err);
+struct schema *schema_free(struct schema *s);
+DEFINE_CLEANUP(struct schema *, schema_free)
+
+/*
+ * Hand over the section's entries in the order in which they are to be
+ * executed, each to be run in a transaction of its own.  An index or key of a
+ * table comes with the table's oid at the source: it needs nothing but this
+ * table; others come with 0.  entry->table is left 0.  A visit that is not 0
+ * ends it.
+ */
+int schema_each(struct schema *s, enum schema_section section,
+                int (*visit)(void *arg, struct catalog_entry *entry,
+                             uint32_t oid, struct err *err),
+                void *arg, struct err *err);
