@@ -39,4 +39,9 @@ extern const struct command *const commands[];
 /* <0: ERR_USAGE, there is none of that name. */
 int command_find(const struct command **ret, const char *name, struct err *err);
 
+extern const struct command command_export;
+extern const struct command command_load;
+extern const struct command command_clone;
+extern const struct command command_verify;
+extern const struct command command_status;
 extern const struct command command_help;

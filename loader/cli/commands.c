@@ -5,8 +5,8 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_help,
-    NULL,
+    &command_export, &command_load, &command_clone, &command_verify,
+    &command_status, &command_help, NULL,
 };
 
 int

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/cli/account.h"
+#include "loader/cli/copying.h"
+
+/* Both lanes side by side: a chunk is loaded when it is staged. */
+static int
+drive_both(struct workplace *w, struct export *x, struct load *l,
+           struct err *err)
+{
+    const struct lane lanes[] = {export_lane(x), load_lane(l)};
+    int r;
+
+    r = workplace_drive(w, lanes, 2, err);
+    if (!r)
+        r = export_finish(x, err);
+    return r ? r : load_finish(l, err);
+}
+
+static int
+clone_into(struct workplace *w, struct err *err)
+{
+    const struct export_params from = copying_export_params(w);
+    cleanup_(export_freep) struct export *x = NULL;
+    cleanup_(load_freep) struct load *l = NULL;
+    struct load_params to;
+    enum account_end end;
+    int r;
+
+    r = export_begin(&x, &from, w->dir, w->catalog, err);
+    if (r)
+        return r;
+    to = copying_load_params(w, export_facts(x));
+    r = load_begin(&l, &to, w->dir, w->catalog, err);
+    if (r)
+        return r;
+    end = load_was_finished(l) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
+    if (end == ACCOUNT_DONE)
+        r = drive_both(w, x, l, err);
+    if (!r)
+        r = account_copy(w, export_facts(x), "loaded", end, err);
+    return r ? r : workplace_check_skips(w, err);
+}
+
+static int
+run(const struct command_context *ctx, struct err *err)
+{
+    struct workplace w;
+    int r;
+
+    r = workplace_open(&w, ctx, RUN_DIR_CREATE, err);
+    if (r)
+        return r;
+    r = clone_into(&w, err);
+    workplace_close(&w);
+    return r;
+}
+
+const struct command command_clone = {
+    .name = "clone",
+    .summary = "export and load at once",
+    .description =
+        "Does what export and load do, side by side: a chunk is loaded as "
+        "soon as it is staged.  The staged files stay in the run directory, "
+        "so that the same run can be verified, or loaded again elsewhere.",
+    .requires = OPTION_SET(source) | OPTION_SET(target) | OPTION_SET(dir),
+    .takes =
+        COPYING_EXPORT_OPTIONS | COPYING_LOAD_OPTIONS | COPYING_TALK_OPTIONS,
+    .run = run,
+};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/cli/copying.h"
+
+static const enum planner_format formats[] = {
+    [OPTION_FORMAT_AUTO] = PLANNER_AUTO,
+    [OPTION_FORMAT_BINARY] = PLANNER_BINARY,
+    [OPTION_FORMAT_TEXT] = PLANNER_TEXT,
+};
+
+static const enum frame_codec codecs[] = {
+    [OPTION_COMPRESS_LZ4] = FRAME_LZ4,
+    [OPTION_COMPRESS_NONE] = FRAME_STORED,
+};
+
+static const enum sink_choice sinks[] = {
+    [OPTION_IO_AUTO] = SINK_CHOICE_AUTO,
+    [OPTION_IO_URING] = SINK_CHOICE_URING,
+    [OPTION_IO_SYNC] = SINK_CHOICE_SYNC,
+};
+
+struct export_params
+copying_export_params(const struct workplace *w)
+{
+    const struct options *o = w->ctx->options;
+
+    return (struct export_params){
+        .conninfo = o->source,
+        .plan = {.chunk_size = o->chunk_size, .format = formats[o->format]},
+        .codec = codecs[o->compress],
+        .sink = sinks[o->io],
+        .jobs = o->jobs,
+        .stop = w->ctx->stop,
+        .progress = w->progress,
+    };
+}
+
+struct load_params
+copying_load_params(const struct workplace *w, const struct facts *f)
+{
+    const struct options *o = w->ctx->options;
+
+    return (struct load_params){
+        .conninfo = o->target,
+        .ledger_schema = o->ledger_schema,
+        .facts = f,
+        .jobs = o->jobs,
+        .no_owner = o->no_owner,
+        .no_acl = o->no_acl,
+        .stop = w->ctx->stop,
+        .progress = w->progress,
+    };
+}

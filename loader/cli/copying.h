@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * What the commands that copy have in common: how their options become the
+ * parameters of an export and of a load.
+ */
+
+#include "loader/cli/workplace.h"
+#include "loader/source/export.h"
+#include "loader/target/load.h"
+
+/* Options that an export, and a load, take (besides those of all commands). */
+#define COPYING_EXPORT_OPTIONS                                                 \
+    (OPTION_SET(jobs) | OPTION_SET(format) | OPTION_SET(compress) |            \
+     OPTION_SET(chunk_size) | OPTION_SET(io))
+#define COPYING_LOAD_OPTIONS                                                   \
+    (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
+     OPTION_SET(no_acl))
+/* How much is said, and how. */
+#define COPYING_TALK_OPTIONS                                                   \
+    (OPTION_SET(progress) | OPTION_SET(json) | OPTION_SET(quiet) |             \
+     OPTION_SET(verbose))
+
+struct export_params copying_export_params(const struct workplace *w);
+struct load_params copying_load_params(const struct workplace *w,
+                                       const struct facts *f);

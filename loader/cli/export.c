@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/cli/account.h"
+#include "loader/cli/copying.h"
+
+static int
+export_into(struct workplace *w, struct err *err)
+{
+    const struct export_params p = copying_export_params(w);
+    cleanup_(export_freep) struct export *x = NULL;
+    enum account_end end;
+    struct lane lane;
+    int r;
+
+    r = export_begin(&x, &p, w->dir, w->catalog, err);
+    if (r)
+        return r;
+    end = export_was_finished(x) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
+    lane = export_lane(x);
+    r = workplace_drive(w, &lane, 1, err);
+    if (!r)
+        r = export_finish(x, err);
+    if (!r)
+        r = account_copy(w, export_facts(x), "exported", end, err);
+    return r ? r : workplace_check_skips(w, err);
+}
+
+static int
+run(const struct command_context *ctx, struct err *err)
+{
+    struct workplace w;
+    int r;
+
+    r = workplace_open(&w, ctx, RUN_DIR_CREATE, err);
+    if (r)
+        return r;
+    r = export_into(&w, err);
+    workplace_close(&w);
+    return r;
+}
+
+const struct command command_export = {
+    .name = "export",
+    .summary = "read one snapshot of a database into a run directory",
+    .description =
+        "Reads all tables of the source in one consistent snapshot, in "
+        "parallel chunks, and stages them as compressed files, with the "
+        "schema, in the run directory, which is made when it is missing.\n\n"
+        "Interrupted, it can be repeated.  Since the snapshot ends with the "
+        "process that held it, an incomplete export then begins again with a "
+        "new snapshot, and says so; files of two snapshots are never mixed.",
+    .requires = OPTION_SET(source) | OPTION_SET(dir),
+    .takes = COPYING_EXPORT_OPTIONS | COPYING_TALK_OPTIONS,
+    .run = run,
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/cli/account.h"
+#include "loader/cli/copying.h"
+
+static int
+load_all(struct workplace *w, const struct facts *f, enum account_end *ret,
+         struct err *err)
+{
+    const struct load_params p = copying_load_params(w, f);
+    cleanup_(load_freep) struct load *x = NULL;
+    struct lane lane;
+    int r;
+
+    r = load_begin(&x, &p, w->dir, w->catalog, err);
+    *ret = !r && load_was_finished(x) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
+    if (r || *ret == ACCOUNT_NOTHING_TO_DO)
+        return r;
+    lane = load_lane(x);
+    r = workplace_drive(w, &lane, 1, err);
+    return r ? r : load_finish(x, err);
+}
+
+static int
+load_from(struct workplace *w, struct err *err)
+{
+    struct facts f = {0};
+    enum account_end end;
+    int r;
+
+    r = facts_read(&f, w->catalog, err);
+    if (!r)
+        r = facts_require_staged(&f, err);
+    if (!r)
+        r = load_all(w, &f, &end, err);
+    if (!r)
+        r = account_copy(w, &f, "loaded", end, err);
+    facts_clear(&f);
+    return r ? r : workplace_check_skips(w, err);
+}
+
+static int
+run(const struct command_context *ctx, struct err *err)
+{
+    struct workplace w;
+    int r;
+
+    r = workplace_open(&w, ctx, RUN_DIR_OPEN, err);
+    if (r)
+        return r;
+    r = load_from(&w, err);
+    workplace_close(&w);
+    return r;
+}
+
+const struct command command_load = {
+    .name = "load",
+    .summary = "load a run directory into a fresh database",
+    .description =
+        "Creates the schema in the target, which must be an empty database, "
+        "loads every chunk exactly once, builds indexes and keys as soon as "
+        "their table is complete, then all that pg_dump restores after the "
+        "data, and sets the sequences.\n\n"
+        "What is done is recorded in the target itself (--ledger-schema), in "
+        "the transactions that do it.  Interrupted at any instant, the same "
+        "command goes on where it was.",
+    .requires = OPTION_SET(target) | OPTION_SET(dir),
+    .takes = COPYING_LOAD_OPTIONS | COPYING_TALK_OPTIONS,
+    .run = run,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/cli/account.h"
+
+static int
+run(const struct command_context *ctx, struct err *err)
+{
+    struct facts f = {0};
+    struct workplace w;
+    int r;
+
+    r = workplace_open(&w, ctx, RUN_DIR_LOOK, err);
+    if (r)
+        return r;
+    r = facts_read(&f, w.catalog, err);
+    if (!r)
+        r = account_status(&w, &f, err);
+    facts_clear(&f);
+    workplace_close(&w);
+    return r;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .summary = "say where a run is",
+    .description = "Looks at the run directory only, also while another "
+                   "command is at work in it.",
+    .requires = OPTION_SET(dir),
+    .takes = OPTION_SET(json),
+    .run = run,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The verdict of a verification, as it comes together table by table.
+ *
+ * Tables that differ or could not be read are named as soon as it is known.
+ * With --json every table stands in the object on standard output; until the
+ * end it is gathered in a temporary file, so that memory does not grow with
+ * the tables and a failure leaves no half of it.
+ */
+
+#include <stdio.h>
+
+#include "io/err.h"
+#include "loader/cli/workplace.h"
+#include "loader/proof/verify.h"
+#include "loader/run/facts.h"
+
+struct verdict {
+    struct workplace *workplace; /* borrowed */
+    uint64_t n_equal, n_differ, n_failed;
+    uint64_t n_rows; /* in equal tables */
+    FILE *json;      /* NULL without --json */
+};
+
+int verdict_begin(struct verdict *v, struct workplace *w, struct err *err);
+void verdict_clear(struct verdict *v);
+
+/* A struct verify_params' tell; arg is the verdict. */
+void verdict_table(void *arg, const struct verify_result *result);
+
+/* 0 when every table of the run was read and is equal, else ERR_DIFFERS. */
+int verdict_end(struct verdict *v, const struct facts *f, struct err *err);

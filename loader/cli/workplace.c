@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/cli/workplace.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "io/clock.h"
+#include "loader/run/catalog_json.h"
+
+static enum progress_style
+style_of(const struct options *o)
+{
+    if (o->quiet || o->progress == OPTION_PROGRESS_NONE)
+        return PROGRESS_QUIET;
+    return o->progress == OPTION_PROGRESS_PLAIN ? PROGRESS_PLAIN
+                                                : PROGRESS_AUTO;
+}
+
+int
+workplace_open(struct workplace *ret, const struct command_context *ctx,
+               enum run_dir_mode mode, struct err *err)
+{
+    struct workplace w = {.ctx = ctx, .begun_ms = clock_ms()};
+    int r;
+
+    r = run_dir_open(&w.dir, ctx->options->dir, mode, err);
+    if (!r)
+        r = catalog_open(&w.catalog, w.dir, mode != RUN_DIR_LOOK, err);
+    if (!r && mode == RUN_DIR_OPEN)
+        r = catalog_json_restore(w.catalog, w.dir, err);
+    if (!r)
+        r = progress_new(&w.progress, style_of(ctx->options), err);
+    if (r)
+        workplace_close(&w);
+    else
+        *ret = w;
+    return r;
+}
+
+void
+workplace_close(struct workplace *w)
+{
+    progress_free(w->progress);
+    catalog_free(w->catalog);
+    run_dir_free(w->dir);
+    *w = (struct workplace){0};
+}
+
+uint64_t
+workplace_elapsed_ms(const struct workplace *w)
+{
+    return clock_ms() - w->begun_ms;
+}
+
+/* ---- driving ---- */
+
+static int
+name_failures(struct workplace *w, struct err *err)
+{
+    uint64_t cursor = 0;
+    char *what, *why;
+    int r;
+
+    while ((r = catalog_next_failure(w->catalog, &cursor, &what, &why, err)) ==
+           0) {
+        progress_note(w->progress, "%s failed: %s", what, why);
+        free(what);
+        free(why);
+    }
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+int
+workplace_run(struct workplace *w, const struct lane *lanes, unsigned n_lanes,
+              struct drive_result *ret, struct err *err)
+{
+    const struct drive_params p = {
+        .lanes = lanes,
+        .n_lanes = n_lanes,
+        .stop = w->ctx->stop,
+        .progress = w->progress,
+    };
+    int r;
+
+    r = drive_run(&p, ret, err);
+    progress_finish(w->progress);
+    return r;
+}
+
+int
+workplace_drive(struct workplace *w, const struct lane *lanes, unsigned n_lanes,
+                struct err *err)
+{
+    struct drive_result done;
+    int r;
+
+    r = workplace_run(w, lanes, n_lanes, &done, err);
+    if (r)
+        return r;
+    r = name_failures(w, err);
+    if (r || done.n_failed == 0)
+        return r;
+    *err = done.first;
+    return -1;
+}
+
+int
+workplace_check_skips(struct workplace *w, struct err *err)
+{
+    uint64_t cursor = 0, n = 0;
+    int r;
+
+    for (;;) {
+        cleanup_(catalog_skip_freep) struct catalog_skip *s = NULL;
+
+        r = catalog_next_skip(w->catalog, &cursor, &s, err);
+        if (r)
+            break;
+        if (s->harmless)
+            continue;
+        n++;
+        progress_note(w->progress, "not copied: %s %s%s%s: %s", s->kind,
+                      s->schema, s->schema[0] ? "." : "", s->name, s->reason);
+    }
+    if (r != CATALOG_E_NONE)
+        return r;
+    if (n == 0)
+        return 0;
+    err_set(err, ERR_DIFFERS, "the copy is not complete");
+    return err_detail(err, "%" PRIu64 " object%s of the source %s not copied.",
+                      n, n > 1 ? "s" : "", n > 1 ? "were" : "was");
+}

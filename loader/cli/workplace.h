@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Workplace: what every command on a run directory begins with, its directory,
+ * its catalogue, its progress, and how it drives its lanes.
+ */
+
+#include "io/cleanup.h"
+#include "io/err.h"
+#include "loader/cli/command.h"
+#include "loader/run/catalog.h"
+#include "loader/run/drive.h"
+#include "loader/run/lane.h"
+#include "loader/run/progress.h"
+#include "loader/run/run_dir.h"
+
+struct workplace {
+    const struct command_context *ctx; /* borrowed */
+    struct run_dir *dir;
+    struct catalog *catalog;
+    struct progress *progress;
+    uint64_t begun_ms;
+};
+
+int workplace_open(struct workplace *ret, const struct command_context *ctx,
+                   enum run_dir_mode mode, struct err *err);
+void workplace_close(struct workplace *w);
+
+/* Milliseconds since it was opened. */
+uint64_t workplace_elapsed_ms(const struct workplace *w);
+
+/* Drive the lanes to their end; *ret says what has failed. */
+int workplace_run(struct workplace *w, const struct lane *lanes,
+                  unsigned n_lanes, struct drive_result *ret, struct err *err);
+
+/*
+ * The same for lanes that copy: a failure is an error.  Tables and entries that have failed are
+ * named, one a line; then <0 with the first failure's class and words.
+ */
+int workplace_drive(struct workplace *w, const struct lane *lanes,
+                    unsigned n_lanes, struct err *err);
+
+/*
+ * The last question of every copy: was something left out that should not
+ * be?  Names it, and answers <0 with ERR_DIFFERS; else 0.
+ */
+int workplace_check_skips(struct workplace *w, struct err *err);
