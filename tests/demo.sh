@@ -155,7 +155,8 @@ prove "definitions of all indexes and constraints" \
      ON c.oid = indrelid WHERE relnamespace IN
      ('public'::regnamespace, 'shop'::regnamespace)
      UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid)
-     FROM pg_constraint WHERE conrelid <> 0 ORDER BY 1"
+     FROM pg_constraint WHERE connamespace IN
+         ('public'::regnamespace, 'shop'::regnamespace) ORDER BY 1"
 balances=$(ask "$target" "SELECT
     (SELECT sum(abalance) FROM pgbench_accounts),
     (SELECT sum(tbalance) FROM pgbench_tellers),

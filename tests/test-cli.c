@@ -4,9 +4,16 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "loader/cli/command.h"
 #include "tests/server.h"
@@ -117,7 +124,7 @@ Test(cli, manual_page_is_troff_without_a_warning)
     cr_assert_eq(man.status, 0);
     cr_assert_str_empty(man.errors);
     cr_assert(strstr(text.output, ".B \\-j, \\-\\-jobs \\fIN\\fR\n"));
-    cr_assert(strstr(text.output, "\n.SS help\n"));
+    cr_assert(strstr(text.output, "\n.SS export\n"));
 }
 
 struct completion {
@@ -129,9 +136,10 @@ ParameterizedTestParameters(cli, bash_completes)
     static struct completion cases[] = {
         {"pghaul hel", "help"},
         {"pghaul help --m", "--man"},
+        {"pghaul export --ch", "--chunk-size"},
         {"pghaul help --nothing", ""},
-        {"pghaul help --format b", "binary"},
-        {"pghaul help --progress \"\"", "auto plain none"},
+        {"pghaul export --format b", "binary"},
+        {"pghaul load --progress \"\"", "auto plain none"},
     };
 
     return cr_make_param_array(struct completion, cases,
@@ -184,6 +192,15 @@ Test(cli, bad_command_line_is_explained_on_stderr_with_status_2)
         {{"help", "--jobs", "3"},
          "pghaul: error: \"pghaul help\" does not take option "
          "\"--jobs\"\n" TRY(" help ")},
+        {{"export", "--dir", "d"},
+         "pghaul: error: missing required option \"--source\"\n" TRY(
+             " export ")},
+        {{"export", "--source", "password=x", "--dir", "d"},
+         "pghaul: error: option \"--source\" contains a secret (password)\n"
+         "pghaul: detail: Other users of this machine can read the arguments "
+         "of a program.\n"
+         "pghaul: hint: Keep it in ~/.pgpass (or the file that PGPASSFILE "
+         "names), in a service file, or in PGPASSWORD.\n"},
         {{"help", "--man", "--bash-completion"},
          "pghaul: error: options \"--man\" and \"--bash-completion\" cannot be "
          "used together\n" TRY(" help ")},
@@ -222,4 +239,145 @@ Test(cli, output_that_does_not_arrive_is_a_failure)
     cr_assert_str_eq(gone.errors,
                      "pghaul: error: could not write to standard output: "
                      "Broken pipe\n5\n");
+}
+
+/* ---- signals ---- */
+
+/* A server that lets everybody wait: what a command does on it lasts until
+   the command is told to stop.  *ret_fd is its socket. */
+static const char *
+silent_server(int *ret_fd)
+{
+    static char conninfo[200];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *dir = server_tmp_dir();
+
+    snprintf(conninfo, sizeof conninfo, "host=%s", dir);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.PGSQL.5432",
+             dir);
+    *ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(*ret_fd, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(listen(*ret_fd, 5), 0);
+    return conninfo;
+}
+
+/* An export that has connected and waits for the answer. */
+static struct server_program
+start_waiting_export(const char *const before[])
+{
+    const char *argv[12];
+    struct server_program program;
+    unsigned n = 0;
+    int fd;
+
+    while (*before)
+        argv[n++] = *before++;
+    argv[n++] = server_pghaul();
+    argv[n++] = "export";
+    argv[n++] = "--source";
+    argv[n++] = silent_server(&fd);
+    argv[n++] = "--dir";
+    argv[n++] = server_tmp_dir();
+    argv[n] = NULL;
+    program = server_program_start(argv);
+    cr_assert_geq(accept(fd, NULL, NULL), 0); /* stays open */
+    return program;
+}
+
+/* Not two at once: the kernel would make one of them. */
+static void
+send_twice(pid_t pid, int number)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+
+    for (int i = 0; i < 2; i++) {
+        kill(pid, number);
+        nanosleep(&pause, NULL);
+    }
+}
+
+ParameterizedTestParameters(cli, second_signal_ends_what_waits)
+{
+    static int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+
+    return cr_make_param_array(int, numbers, sizeof numbers / sizeof *numbers);
+}
+
+ParameterizedTest(int *number, cli, second_signal_ends_what_waits,
+                  .timeout = 20)
+{
+    struct server_program program =
+        start_waiting_export((const char *const[]){NULL});
+
+    send_twice(program.pid, *number);
+    cleanup_run run = server_program_wait(&program);
+
+    cr_assert_eq(run.status, ERR_CANCELLED);
+    cr_assert_eq(strncmp(run.errors, "pghaul: error: ", 15), 0, "%s",
+                 run.errors);
+}
+
+Test(cli, hang_up_that_nohup_ignores_stays_ignored, .timeout = 20)
+{
+    static const char *const nohup[] = {"sh", "-c", "trap '' HUP; exec \"$@\"",
+                                        "sh", NULL};
+    struct server_program program = start_waiting_export(nohup);
+    int status;
+
+    send_twice(program.pid, SIGHUP);
+    cr_assert_eq(waitpid(program.pid, &status, WNOHANG), 0);
+    send_twice(program.pid, SIGTERM);
+    cleanup_run run = server_program_wait(&program);
+
+    cr_assert_eq(run.status, ERR_CANCELLED);
+}
+
+Test(cli, nothing_that_is_opened_takes_the_place_of_a_closed_stderr,
+     .timeout = 20)
+{
+    static const char *const closed[] = {"sh", "-c", "exec \"$@\" 2>&-", "sh",
+                                         NULL};
+    struct server_program program = start_waiting_export(closed);
+    char name[40], path[40] = "";
+
+    snprintf(name, sizeof name, "/proc/%d/fd/2", (int)program.pid);
+    cr_assert_geq(readlink(name, path, sizeof path - 1), 0);
+    cr_assert_str_eq(path, "/dev/null");
+    send_twice(program.pid, SIGTERM);
+    cleanup_run run = server_program_wait(&program);
+
+    cr_assert_eq(run.status, ERR_CANCELLED);
+}
+
+Test(cli, no_core_file_would_hold_our_secrets)
+{
+    cleanup_run run = shell("command -v strace >/dev/null || exit 77\n"
+                            "strace -e trace=prctl \"$0\" --version 2>&1 |"
+                            "grep 'PR_SET_DUMPABLE, SUID_DUMP_DISABLE) *= 0'");
+
+    if (run.status == 77)
+        cr_skip_test("strace is not installed");
+    cr_assert_eq(run.status, 0);
+}
+
+/* ---- errors of servers, for people and for programs ---- */
+
+Test(cli, server_that_is_not_there_is_status_3_in_words_and_in_json)
+{
+    const char *dir = server_tmp_dir();
+    cleanup_run run =
+        PGHAUL("export", "--source", "host=/nowhere", "--dir", dir, "--json");
+    json_t *all = json_loads(run.output, 0, NULL);
+    const char *class, *message;
+    int status;
+
+    cr_assert_eq(run.status, ERR_SERVER);
+    cr_assert_eq(strncmp(run.errors, "pghaul: error: ", 15), 0);
+    cr_assert_eq(json_unpack(all, "{s:{s:s,s:i,s:s}}", "error", "class", &class,
+                             "status", &status, "message", &message),
+                 0, "%s", run.output);
+    cr_assert_str_eq(class, "server");
+    cr_assert_eq(status, ERR_SERVER);
+    cr_assert(strstr(run.errors, message));
+    json_decref(all);
 }

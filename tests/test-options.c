@@ -144,7 +144,7 @@ ParameterizedTestParameters(options, bad_ones_are_errors_of_usage)
     static struct bad bad[] = {
         {"--dir d --nope", "unrecognized option \"--nope\"", ""},
         {"--dir d --=x", "unrecognized option \"--\"", ""},
-        {"--dir d -x", "unrecognized option \"-x\"", ""},
+        {"--dir d -Z", "unrecognized option \"-Z\"", ""},
         {"--di d", "unrecognized option \"--di\"", ""},
         {"--dir d --job=3", "unrecognized option \"--job\"", ""},
         {"--dir d -- --job", "unrecognized option \"--job\"", ""},

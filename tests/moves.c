@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "tests/moves.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char shop[] =
+    "CREATE SCHEMA shop;"
+    "CREATE TYPE shop.state AS ENUM ('new', 'paid', 'sent');"
+    "CREATE DOMAIN shop.price AS numeric(10, 2) CHECK (VALUE >= 0);"
+    "CREATE TABLE shop.customers (id bigint GENERATED ALWAYS AS IDENTITY"
+    "  PRIMARY KEY, name text NOT NULL, born date, note text COLLATE \"C\");"
+    "CREATE TABLE shop.orders (id serial PRIMARY KEY,"
+    "  customer bigint NOT NULL REFERENCES shop.customers DEFERRABLE,"
+    "  state shop.state NOT NULL, amount shop.price, at timestamptz,"
+    "  key uuid UNIQUE, details jsonb, tags text[], label bytea,"
+    "  doubled numeric GENERATED ALWAYS AS (amount * 2) STORED);"
+    "CREATE TABLE shop.odd (\"we ird\"\"col\" int PRIMARY KEY, tid tid,"
+    "  doc xml, words tsvector);"
+    "CREATE TABLE shop.log (at date NOT NULL, line text)"
+    "  PARTITION BY RANGE (at);"
+    "CREATE TABLE shop.log_1 PARTITION OF shop.log"
+    "  FOR VALUES FROM ('2024-01-01') TO ('2024-07-01');"
+    "CREATE TABLE shop.log_2 PARTITION OF shop.log"
+    "  FOR VALUES FROM ('2024-07-01') TO ('2025-01-01');"
+    "CREATE INDEX ON shop.log (at);"
+    "CREATE TABLE shop.nothing ();"
+    "CREATE TABLE shop.empty (a int PRIMARY KEY);"
+    "CREATE VIEW shop.sent AS SELECT * FROM shop.orders WHERE state = 'sent';"
+    "CREATE MATERIALIZED VIEW shop.totals AS"
+    "  SELECT customer, sum(amount) FROM shop.orders GROUP BY 1;"
+    "CREATE INDEX orders_at ON shop.orders (at) WHERE state = 'new';"
+    "CREATE FUNCTION shop.stop() RETURNS trigger LANGUAGE plpgsql AS"
+    "  $$ BEGIN RAISE EXCEPTION 'a trigger was fired'; END $$;"
+    "INSERT INTO shop.customers (name, born, note) SELECT 'customer ' || i,"
+    "  date '1950-01-01' + i, CASE WHEN i % 3 = 0 THEN E'a\\tb\\nc\\\\d' END"
+    "  FROM generate_series(1, 10000) AS i;"
+    "INSERT INTO shop.orders (customer, state, amount, at, key, details, tags,"
+    "  label) SELECT 1 + i % 10000, 'new', i * 0.37,"
+    "  CASE WHEN i % 100 = 0 THEN 'infinity' ELSE"
+    "   timestamptz '2024-02-29 12:00Z' + i * interval '7.3 s' END,"
+    "  md5(i::text)::uuid, jsonb_build_object('n', i, 'to', 'ü'),"
+    "  ARRAY['x', NULL, i::text], decode(md5(i::text), 'hex')"
+    "  FROM generate_series(1, 20000) AS i;"
+    "UPDATE shop.orders SET state = 'sent' WHERE id % 7 = 0;"
+    "INSERT INTO shop.odd SELECT i, format('(%s,1)', i)::tid,"
+    "  '<a>text</a>', to_tsvector('simple', 'word ' || i)"
+    "  FROM generate_series(1, 3000) AS i;"
+    "INSERT INTO shop.log SELECT date '2024-01-01' + i % 366, 'line ' || i"
+    "  FROM generate_series(1, 7000) AS i;"
+    "INSERT INTO shop.nothing SELECT FROM generate_series(1, 11);"
+    "CREATE TRIGGER stop BEFORE INSERT ON shop.orders FOR EACH ROW"
+    "  EXECUTE FUNCTION shop.stop();"
+    "REFRESH MATERIALIZED VIEW shop.totals;"
+    "SELECT setval('shop.orders_id_seq', 30000, false);";
+
+const char *
+moves_source(void)
+{
+    const char *source = server_database("source");
+
+    server_sql(source, shop);
+    return source;
+}
+
+void
+moves_export(const char *source, const char *dir)
+{
+    struct server_run run =
+        moves_pghaul("export", "--source", source, "--dir", dir, "--chunk-size",
+                     "1MB", "--jobs", "2", "--quiet");
+
+    cr_assert_eq(run.status, 0, "export: %s", run.errors);
+}
+
+void
+moves_load(const char *target, const char *dir)
+{
+    struct server_run run = moves_pghaul("load", "--target", target, "--dir",
+                                         dir, "--jobs", "2", "--quiet");
+
+    cr_assert_eq(run.status, 0, "load: %s", run.errors);
+}
+
+/* ---- judges ---- */
+
+static char *
+schema_of(const char *conninfo)
+{
+    char *pg_dump, *clean, *line, *at;
+    struct server_run run;
+
+    cr_assert_gt(asprintf(&pg_dump, "%s/pg_dump", server_bin_dir()), 0);
+    run = server_run((const char *const[]){pg_dump, "--schema-only",
+                                           "--exclude-schema=pghaul", "-d",
+                                           conninfo, NULL});
+    free(pg_dump);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+
+    /* The key of \restrict is random. */
+    clean = calloc(1, strlen(run.output) + 1);
+    for (at = run.output; (line = strsep(&at, "\n"));)
+        if (line[0] != '\\')
+            strcat(strcat(clean, line), "\n");
+    return clean;
+}
+
+void
+moves_assert_same_tables(const char *source, const char *target)
+{
+    const char *n = server_value(
+        source, "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'm')"
+                " AND relnamespace = 'shop'::regnamespace");
+
+    for (int i = 0; i < atoi(n); i++) {
+        char sql[256];
+        const char *table;
+
+        snprintf(sql, sizeof sql,
+                 "SELECT oid::regclass FROM pg_class WHERE relkind IN ('r',"
+                 " 'm') AND relnamespace = 'shop'::regnamespace"
+                 " ORDER BY relname OFFSET %d LIMIT 1",
+                 i);
+        table = server_value(source, sql);
+        cr_assert_str_eq(server_fingerprint(target, table),
+                         server_fingerprint(source, table),
+                         "%s is not the same", table);
+    }
+}
+
+void
+moves_assert_equal(const char *source, const char *target)
+{
+    static const char sequences[] =
+        "SELECT string_agg(format('%s %s %s', sequencename, last_value,"
+        " increment_by), ',' ORDER BY sequencename) FROM pg_sequences";
+    char *a = schema_of(source), *b = schema_of(target);
+
+    cr_assert_str_eq(b, a);
+    free(a);
+    free(b);
+    moves_assert_same_tables(source, target);
+    cr_assert_str_eq(server_value(target, sequences),
+                     server_value(source, sequences));
+    cr_assert_str_eq(
+        server_value(target, "SELECT nextval('shop.orders_id_seq')"),
+        server_value(source, "SELECT nextval('shop.orders_id_seq')"));
+}
+
+const char *
+moves_path(const char *dir, const char *name)
+{
+    char *path;
+
+    cr_assert_gt(asprintf(&path, "%s/%s", dir, name), 0);
+    return path;
+}
