@@ -72,10 +72,12 @@ session_retry_class(const struct err *err)
 static int
 pin(struct session *s, struct err *err)
 {
+    const char *encoding =
+        s->client_encoding[0] ? s->client_encoding : s->encoding;
     char *sql;
     int r;
 
-    r = pins_sql(&sql, s->version, s->encoding, s->side == SESSION_SOURCE, err);
+    r = pins_sql(&sql, s->version, encoding, s->side == SESSION_SOURCE, err);
     if (r)
         return r;
     r = session_exec(s, sql, err);
@@ -111,6 +113,21 @@ connect_now(struct session *s, struct err *err)
     return r;
 }
 
+/* The name may come from a file: it must not reach SQL as anything else. */
+static int
+set_encoding(struct session *s, const char *name, struct err *err)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+    if (!name)
+        return 0;
+    if (!name[0] || name[strspn(name, letters)] ||
+        strlen(name) >= sizeof s->client_encoding)
+        return err_set(err, ERR_CORRUPT, "\"%s\" is not an encoding", name);
+    strcpy(s->client_encoding, name);
+    return 0;
+}
+
 int
 session_open(struct session **ret, const struct session_params *p,
              struct err *err)
@@ -129,7 +146,9 @@ session_open(struct session **ret, const struct session_params *p,
         asprintf(&s->application_name, "pghaul: %s", p->purpose) < 0)
         return err_nomem(err);
 
-    r = connect_now(s, err);
+    r = set_encoding(s, p->encoding, err);
+    if (!r)
+        r = connect_now(s, err);
     if (r)
         return r;
     *ret = take(s);

@@ -34,6 +34,8 @@ struct session_params {
     const char *conninfo;    /* string, URI or "service=..."; copied */
     enum session_side side;  /* "source" or "target" in messages */
     const char *purpose;     /* in application_name: "pghaul: <purpose>" */
+    const char *encoding;    /* of the text that is exchanged; copied.  NULL:
+                                the database's own */
     const struct stop *stop; /* may be NULL; borrowed */
     int replication;         /* a replication=database connection: no pins */
 };
@@ -62,7 +64,7 @@ enum session_retry session_retry_class(const struct err *err);
 
 /* 150018 for 15.18. */
 int session_server_version(const struct session *s);
-/* The database's own encoding, which is the session's too: "UTF8". */
+/* The database's own encoding: "UTF8". */
 const char *session_encoding(const struct session *s);
 
 /*

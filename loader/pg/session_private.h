@@ -20,8 +20,9 @@ struct session {
     enum session_side side;
     int replication;
     int version;
-    char encoding[64];
-    char doing[32]; /* first words of the statement, for messages */
+    char encoding[64];        /* the database's */
+    char client_encoding[64]; /* empty: the same */
+    char doing[32];           /* first words of the statement, for messages */
     char *conninfo;
     char *application_name;
     const struct stop *stop; /* borrowed */

@@ -114,13 +114,12 @@ snapshot_lock(struct snapshot *n, const char *const *tables, unsigned n_tables,
     return r;
 }
 
-int
-snapshot_join(struct session *s, const char *id, struct err *err)
+static int
+import_snapshot(struct session *s, const char *id, struct err *err)
 {
-    cleanup_(session_freememp) char *literal = NULL;
+    cleanup_(session_freememp) char *literal = session_literal(s, id);
     int r;
 
-    literal = session_literal(s, id);
     if (!literal)
         return err_nomem(err);
     r = session_execf(s, err, BEGIN_READING "; SET TRANSACTION SNAPSHOT %s",
@@ -132,4 +131,19 @@ snapshot_join(struct session *s, const char *id, struct err *err)
         err_detail(err, "The session that held the snapshot is gone.");
     }
     return r;
+}
+
+int
+snapshot_join(struct session **s, const struct session_params *p,
+              const char *id, struct err *err)
+{
+    int r = *s ? session_reopen(*s, err) : session_open(s, p, err);
+
+    return r ? r : import_snapshot(*s, id, err);
+}
+
+int
+snapshot_is_joined(struct session *s)
+{
+    return PQtransactionStatus(session_conn(s)) == PQTRANS_INTRANS;
 }

@@ -40,6 +40,12 @@ struct session *snapshot_session(const struct snapshot *n);
 int snapshot_lock(struct snapshot *n, const char *const *tables,
                   unsigned n_tables, struct err *err);
 
-/* Put s into a transaction that sees the snapshot of that name.  ERR_REFUSED
-   when the snapshot is lost. */
-int snapshot_join(struct session *s, const char *id, struct err *err);
+/*
+ * A session, opened (*s is NULL) or reopened, in a transaction that sees the
+ * snapshot of that name.  ERR_REFUSED when the snapshot is lost.
+ */
+int snapshot_join(struct session **s, const struct session_params *p,
+                  const char *id, struct err *err);
+
+/* Still in that transaction?  If not, join again. */
+int snapshot_is_joined(struct session *s);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "loader/pg/copy_out.h"
-#include "loader/pg/copy_sql.h"
 #include "loader/pg/session.h"
 #include "loader/pg/snapshot.h"
+#include "loader/run/copy_sql.h"
 
 /* A table of which some ranges are in work; at most one a worker, and one. */
 struct open_table {
@@ -240,30 +240,20 @@ worker_free(struct worker *w)
 }
 DEFINE_CLEANUP(struct worker *, worker_free)
 
-/* A session that sees what the others see, in the encoding of the bag. */
+/* What is compared are bytes: they must be in the encoding of the staged. */
 static int
-connect_worker(struct worker *w, struct err *err)
+join_snapshot(struct worker *w, struct err *err)
 {
     const struct verify *v = w->verify;
     const struct session_params p = {
         .conninfo = v->params.conninfo,
         .side = SESSION_TARGET,
         .purpose = "verify",
+        .encoding = v->params.facts->encoding,
         .stop = v->params.stop,
     };
-    cleanup_(session_freememp) char *encoding = NULL;
-    int r;
 
-    r = w->session ? session_reopen(w->session, err)
-                   : session_open(&w->session, &p, err);
-    if (!r)
-        r = snapshot_join(w->session, snapshot_id(v->snapshot), err);
-    if (r)
-        return r;
-    encoding = session_literal(w->session, v->params.facts->encoding);
-    if (!encoding)
-        return err_nomem(err);
-    return session_execf(w->session, err, "SET client_encoding = %s", encoding);
+    return snapshot_join(&w->session, &p, snapshot_id(v->snapshot), err);
 }
 
 static int
@@ -283,7 +273,7 @@ open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
     if (!r)
         r = digester_new(&w->digester, err);
     if (!r)
-        r = connect_worker(w, err);
+        r = join_snapshot(w, err);
     if (!r)
         *ret = take(w);
     return r;
@@ -344,8 +334,8 @@ work(void *arg, void *task, struct err *err)
 
     snprintf(label, sizeof label, "%s.%s", t->schema, t->name);
     progress_begin(w->cell, label, k->n_bytes);
-    if (PQtransactionStatus(session_conn(w->session)) != PQTRANS_INTRANS)
-        r = connect_worker(w, err);
+    if (!snapshot_is_joined(w->session))
+        r = join_snapshot(w, err);
     if (!r)
         r = digest_range(w, k, err);
     progress_end(w->cell, r == 0);

@@ -9,9 +9,9 @@
 
 #include "io/staged_file.h"
 #include "loader/pg/copy_out.h"
-#include "loader/pg/copy_sql.h"
 #include "loader/pg/session.h"
 #include "loader/pg/snapshot.h"
+#include "loader/run/copy_sql.h"
 
 struct worker {
     const struct export_lane *lane;
@@ -78,9 +78,8 @@ worker_free(struct worker *w)
 }
 DEFINE_CLEANUP(struct worker *, worker_free)
 
-/* A session that sees the snapshot, new or anew. */
 static int
-connect_worker(struct worker *w, struct err *err)
+join_snapshot(struct worker *w, struct err *err)
 {
     const struct session_params p = {
         .conninfo = w->lane->conninfo,
@@ -88,13 +87,8 @@ connect_worker(struct worker *w, struct err *err)
         .purpose = "export",
         .stop = w->lane->stop,
     };
-    int r;
 
-    if (w->session)
-        r = session_reopen(w->session, err);
-    else
-        r = session_open(&w->session, &p, err);
-    return r ? r : snapshot_join(w->session, w->lane->snapshot, err);
+    return snapshot_join(&w->session, &p, w->lane->snapshot, err);
 }
 
 static int
@@ -116,7 +110,7 @@ open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
     if (!r)
         r = chunk_writer_new(&w->writer, err);
     if (!r)
-        r = connect_worker(w, err);
+        r = join_snapshot(w, err);
     if (!r)
         *ret = take(w);
     return r;
@@ -231,8 +225,8 @@ work(void *arg, void *task, struct err *err)
     snprintf(label, sizeof label, "%s.%s #%" PRIu64, k->table->schema,
              k->table->name, k->id);
     progress_begin(w->cell, label, k->n_bytes);
-    if (PQtransactionStatus(session_conn(w->session)) != PQTRANS_INTRANS)
-        r = connect_worker(w, err);
+    if (!snapshot_is_joined(w->session))
+        r = join_snapshot(w, err);
     if (!r)
         r = stage_chunk(w, k, err);
     progress_end(w->cell, r == 0);

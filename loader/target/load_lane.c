@@ -88,21 +88,6 @@ static const char settings[] =
     " FROM pg_catalog.pg_settings"
     " WHERE name = 'maintenance_work_mem' AND setting::int8 < 262144";
 
-static int
-configure(const struct load_lane *lane, struct session *s, struct err *err)
-{
-    cleanup_(session_freememp) char *encoding = NULL;
-    int r;
-
-    r = session_exec(s, settings, err);
-    if (r || strcmp(lane->encoding, session_encoding(s)) == 0)
-        return r;
-    encoding = session_literal(s, lane->encoding);
-    if (!encoding)
-        return err_nomem(err);
-    return session_execf(s, err, "SET client_encoding = %s", encoding);
-}
-
 int
 load_lane_connect(const struct load_lane *lane, struct session **s,
                   struct err *err)
@@ -111,12 +96,13 @@ load_lane_connect(const struct load_lane *lane, struct session **s,
         .conninfo = lane->conninfo,
         .side = SESSION_TARGET,
         .purpose = "load",
+        .encoding = lane->encoding,
         .stop = lane->stop,
     };
     int r;
 
     r = *s ? session_reopen(*s, err) : session_open(s, &p, err);
-    return r ? r : configure(lane, *s, err);
+    return r ? r : session_exec(*s, settings, err);
 }
 
 /* ---- worker thread ---- */
