@@ -7,7 +7,7 @@
 
 #include "io/reader.h"
 #include "loader/pg/copy_in.h"
-#include "loader/pg/copy_sql.h"
+#include "loader/run/copy_sql.h"
 #include "loader/run/staged.h"
 
 /* ---- rows into messages ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include "loader/pg/copy_sql.h"
+#include "loader/run/copy_sql.h"
 
 #include <inttypes.h>
 #include <stdio.h>
