@@ -44,15 +44,7 @@ clone_into(struct workplace *w, struct err *err)
 static int
 run(const struct command_context *ctx, struct err *err)
 {
-    struct workplace w;
-    int r;
-
-    r = workplace_open(&w, ctx, RUN_DIR_CREATE, err);
-    if (r)
-        return r;
-    r = clone_into(&w, err);
-    workplace_close(&w);
-    return r;
+    return workplace_do(ctx, RUN_DIR_CREATE, clone_into, err);
 }
 
 const struct command command_clone = {

@@ -41,15 +41,7 @@ load_from(struct workplace *w, struct err *err)
 static int
 run(const struct command_context *ctx, struct err *err)
 {
-    struct workplace w;
-    int r;
-
-    r = workplace_open(&w, ctx, RUN_DIR_OPEN, err);
-    if (r)
-        return r;
-    r = load_from(&w, err);
-    workplace_close(&w);
-    return r;
+    return workplace_do(ctx, RUN_DIR_OPEN, load_from, err);
 }
 
 const struct command command_load = {

@@ -2,21 +2,22 @@
 #include "loader/cli/account.h"
 
 static int
-run(const struct command_context *ctx, struct err *err)
+tell_status(struct workplace *w, struct err *err)
 {
     struct facts f = {0};
-    struct workplace w;
     int r;
 
-    r = workplace_open(&w, ctx, RUN_DIR_LOOK, err);
-    if (r)
-        return r;
-    r = facts_read(&f, w.catalog, err);
+    r = facts_read(&f, w->catalog, err);
     if (!r)
-        r = account_status(&w, &f, err);
+        r = account_status(w, &f, err);
     facts_clear(&f);
-    workplace_close(&w);
     return r;
+}
+
+static int
+run(const struct command_context *ctx, struct err *err)
+{
+    return workplace_do(ctx, RUN_DIR_LOOK, tell_status, err);
 }
 
 const struct command command_status = {

@@ -55,15 +55,7 @@ verify_run(struct workplace *w, struct err *err)
 static int
 run(const struct command_context *ctx, struct err *err)
 {
-    struct workplace w;
-    int r;
-
-    r = workplace_open(&w, ctx, RUN_DIR_OPEN, err);
-    if (r)
-        return r;
-    r = verify_run(&w, err);
-    workplace_close(&w);
-    return r;
+    return workplace_do(ctx, RUN_DIR_OPEN, verify_run, err);
 }
 
 const struct command command_verify = {

@@ -16,34 +16,34 @@ style_of(const struct options *o)
                                                 : PROGRESS_AUTO;
 }
 
+static int
+open_parts(struct workplace *w, enum run_dir_mode mode, struct err *err)
+{
+    const struct options *o = w->ctx->options;
+    int r;
+
+    r = run_dir_open(&w->dir, o->dir, mode, err);
+    if (!r)
+        r = catalog_open(&w->catalog, w->dir, mode != RUN_DIR_LOOK, err);
+    if (!r && mode == RUN_DIR_OPEN)
+        r = catalog_json_restore(w->catalog, w->dir, err);
+    return r ? r : progress_new(&w->progress, style_of(o), err);
+}
+
 int
-workplace_open(struct workplace *ret, const struct command_context *ctx,
-               enum run_dir_mode mode, struct err *err)
+workplace_do(const struct command_context *ctx, enum run_dir_mode mode,
+             int (*work)(struct workplace *w, struct err *err), struct err *err)
 {
     struct workplace w = {.ctx = ctx, .begun_ms = clock_ms()};
     int r;
 
-    r = run_dir_open(&w.dir, ctx->options->dir, mode, err);
+    r = open_parts(&w, mode, err);
     if (!r)
-        r = catalog_open(&w.catalog, w.dir, mode != RUN_DIR_LOOK, err);
-    if (!r && mode == RUN_DIR_OPEN)
-        r = catalog_json_restore(w.catalog, w.dir, err);
-    if (!r)
-        r = progress_new(&w.progress, style_of(ctx->options), err);
-    if (r)
-        workplace_close(&w);
-    else
-        *ret = w;
+        r = work(&w, err);
+    progress_free(w.progress);
+    catalog_free(w.catalog);
+    run_dir_free(w.dir);
     return r;
-}
-
-void
-workplace_close(struct workplace *w)
-{
-    progress_free(w->progress);
-    catalog_free(w->catalog);
-    run_dir_free(w->dir);
-    *w = (struct workplace){0};
 }
 
 uint64_t
@@ -80,11 +80,8 @@ workplace_run(struct workplace *w, const struct lane *lanes, unsigned n_lanes,
         .stop = w->ctx->stop,
         .progress = w->progress,
     };
-    int r;
 
-    r = drive_run(&p, ret, err);
-    progress_finish(w->progress);
-    return r;
+    return drive_run(&p, ret, err);
 }
 
 int

@@ -23,9 +23,10 @@ struct workplace {
     uint64_t begun_ms;
 };
 
-int workplace_open(struct workplace *ret, const struct command_context *ctx,
-                   enum run_dir_mode mode, struct err *err);
-void workplace_close(struct workplace *w);
+/* Open it, do the work in it, and close it again: the whole of a command. */
+int workplace_do(const struct command_context *ctx, enum run_dir_mode mode,
+                 int (*work)(struct workplace *w, struct err *err),
+                 struct err *err);
 
 /* Milliseconds since it was opened. */
 uint64_t workplace_elapsed_ms(const struct workplace *w);

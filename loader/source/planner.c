@@ -6,10 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LOCK_BATCH = 200,     /* tables locked by one statement */
-    SEQUENCE_BATCH = 200, /* sequences read by one query */
-};
+enum { PAGE = 200 }; /* relations named in one statement */
 
 /* Relations that belong to the user: not the system's, no other session's
    temporary ones, not an extension's, not the ledger of an earlier load. */
@@ -131,15 +128,45 @@ is_true(const PGresult *row, int line, int column)
     return PQgetvalue(row, line, column)[0] == 't';
 }
 
-/* ---- locks ---- */
+/* ---- relations, a page at a time ---- */
 
-/* Lock the tables of one page of names; *last is the oid to go on from. */
+/* Hand over all relations of these kinds, oid, schema and name, by pages of
+   PAGE: the list may be long, and the session is needed in between. */
 static int
-lock_page(struct snapshot *n, const PGresult *page, char *last, size_t size,
+each_page(struct planner *p, const char *kinds,
+          int (*visit)(struct planner *p, const PGresult *page,
+                       struct err *err),
           struct err *err)
 {
-    struct session *s = snapshot_session(n);
-    char *names[LOCK_BATCH] = {0};
+    static const char sql[] =
+        "SELECT c.oid, n.nspname, c.relname " FROM_USER_RELATIONS
+        "AND c.relkind = ANY ($1) AND c.relpersistence <> 't'"
+        " AND c.oid > $2 ORDER BY c.oid LIMIT $3";
+    char last[16] = "0", limit[16];
+    const char *const values[] = {kinds, last, limit};
+    int r;
+
+    snprintf(limit, sizeof limit, "%d", PAGE);
+    for (;;) {
+        cleanup_(session_clearp) PGresult *page = NULL;
+
+        r = session_query_params(snapshot_session(p->snapshot), sql, 3, values,
+                                 &page, err);
+        if (r || PQntuples(page) == 0)
+            return r;
+        r = visit(p, page, err);
+        if (r)
+            return r;
+        snprintf(last, sizeof last, "%s",
+                 PQgetvalue(page, PQntuples(page) - 1, 0));
+    }
+}
+
+static int
+lock_page(struct planner *p, const PGresult *page, struct err *err)
+{
+    struct session *s = snapshot_session(p->snapshot);
+    char *names[PAGE] = {0};
     int n_names = PQntuples(page), r = 0;
 
     for (int i = 0; i < n_names && !r; i++) {
@@ -149,37 +176,11 @@ lock_page(struct snapshot *n, const PGresult *page, char *last, size_t size,
             r = err_nomem(err);
     }
     if (!r)
-        r = snapshot_lock(n, (const char *const *)names, (unsigned)n_names,
-                          err);
+        r = snapshot_lock(p->snapshot, (const char *const *)names,
+                          (unsigned)n_names, err);
     for (int i = 0; i < n_names; i++)
         session_freemem(names[i]);
-    snprintf(last, size, "%s", PQgetvalue(page, n_names - 1, 0));
     return r;
-}
-
-static int
-lock_tables(struct snapshot *n, struct err *err)
-{
-    static const char page_of_tables[] =
-        "SELECT c.oid, n.nspname, c.relname " FROM_USER_RELATIONS
-        "AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'"
-        " AND c.oid > $1 ORDER BY c.oid LIMIT $2";
-    char last[16] = "0", limit[16];
-    const char *const values[] = {last, limit};
-    int r;
-
-    snprintf(limit, sizeof limit, "%d", LOCK_BATCH);
-    for (;;) {
-        cleanup_(session_clearp) PGresult *page = NULL;
-
-        r = session_query_params(snapshot_session(n), page_of_tables, 2, values,
-                                 &page, err);
-        if (r || PQntuples(page) == 0)
-            return r;
-        r = lock_page(n, page, last, sizeof last, err);
-        if (r)
-            return r;
-    }
 }
 
 /* ---- tables and chunks ---- */
@@ -400,33 +401,6 @@ add_sequences(struct planner *p, const PGresult *page, struct err *err)
     return r;
 }
 
-static int
-plan_sequences(struct planner *p, struct err *err)
-{
-    static const char page_of_sequences[] =
-        "SELECT c.oid, n.nspname, c.relname " FROM_USER_RELATIONS
-        "AND c.relkind = 'S' AND c.relpersistence <> 't'"
-        " AND c.oid > $1 ORDER BY c.oid LIMIT $2";
-    char last[16] = "0", limit[16];
-    const char *const values[] = {last, limit};
-    int r;
-
-    snprintf(limit, sizeof limit, "%d", SEQUENCE_BATCH);
-    for (;;) {
-        cleanup_(session_clearp) PGresult *page = NULL;
-
-        r = session_query_params(snapshot_session(p->snapshot),
-                                 page_of_sequences, 2, values, &page, err);
-        if (r || PQntuples(page) == 0)
-            return r;
-        r = add_sequences(p, page, err);
-        if (r)
-            return r;
-        snprintf(last, sizeof last, "%s",
-                 PQgetvalue(page, PQntuples(page) - 1, 0));
-    }
-}
-
 int
 planner_run(const struct planner_params *params, struct snapshot *n,
             struct catalog *c, struct err *err)
@@ -434,7 +408,7 @@ planner_run(const struct planner_params *params, struct snapshot *n,
     struct planner p = {.params = params, .snapshot = n, .catalog = c};
     int r;
 
-    r = lock_tables(n, err);
+    r = each_page(&p, "{r,p}", lock_page, err);
     if (!r)
         r = catalog_begin(c, err);
     if (!r)
@@ -442,7 +416,7 @@ planner_run(const struct planner_params *params, struct snapshot *n,
     if (!r)
         r = session_each(snapshot_session(n), list_skips, visit_skip, &p, err);
     if (!r)
-        r = plan_sequences(&p, err);
+        r = each_page(&p, "{S}", add_sequences, err);
     if (!r)
         r = catalog_commit(c, err);
     catalog_table_free(p.table);
