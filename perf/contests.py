@@ -89,7 +89,7 @@ class Arena:
             self.statements(name).write_text("".join(f"{c}\n" for c in copies))
 
         keep("export-text", self.source, self.export("--format", "text"))
-        shutil.rmtree(self.out)
+        self.out.rename(self.root / "run-text")
         keep("export", self.source, self.export())
         self.out.rename(self.run)
         must_run(self.pg_dump("-f", str(self.dump)))
