@@ -33,7 +33,8 @@ struct command {
     int (*run)(const struct command_context *ctx, struct err *err);
 };
 
-/* In the order of a run; ends in NULL. */
+/* In the order of a run; ends in NULL.  What the program starts itself is not
+   in it, but is found. */
 extern const struct command *const commands[];
 
 /* <0: ERR_USAGE, there is none of that name. */
@@ -44,4 +45,6 @@ extern const struct command command_load;
 extern const struct command command_clone;
 extern const struct command command_verify;
 extern const struct command command_status;
+extern const struct command command_abort;
+extern const struct command command_keeper;
 extern const struct command command_help;

@@ -5,18 +5,31 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_export, &command_load, &command_clone, &command_verify,
-    &command_status, &command_help, NULL,
+    &command_export, &command_load,  &command_clone, &command_verify,
+    &command_status, &command_abort, &command_help,  NULL,
 };
+
+static const struct command *const internal_commands[] = {
+    &command_keeper,
+    NULL,
+};
+
+static const struct command *
+find_in(const struct command *const *c, const char *name)
+{
+    while (*c && strcmp((*c)->name, name) != 0)
+        c++;
+    return *c;
+}
 
 int
 command_find(const struct command **ret, const char *name, struct err *err)
 {
-    for (const struct command *const *c = commands; *c; c++)
-        if (strcmp((*c)->name, name) == 0) {
-            *ret = *c;
-            return 0;
-        }
+    *ret = find_in(commands, name);
+    if (!*ret)
+        *ret = find_in(internal_commands, name);
+    if (*ret)
+        return 0;
     err_set(err, ERR_USAGE, "unrecognized command \"%s\"", name);
     return err_hint(err, "Try \"pghaul --help\".");
 }

@@ -29,6 +29,7 @@ copying_export_params(const struct workplace *w)
         .codec = codecs[o->compress],
         .sink = sinks[o->io],
         .jobs = o->jobs,
+        .start_over = o->start_over,
         .stop = w->ctx->stop,
         .progress = w->progress,
     };

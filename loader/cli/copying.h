@@ -13,7 +13,7 @@
 /* Options that an export, and a load, take (besides those of all commands). */
 #define COPYING_EXPORT_OPTIONS                                                 \
     (OPTION_SET(jobs) | OPTION_SET(format) | OPTION_SET(compress) |            \
-     OPTION_SET(chunk_size) | OPTION_SET(io))
+     OPTION_SET(chunk_size) | OPTION_SET(io) | OPTION_SET(start_over))
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl))

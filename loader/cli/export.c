@@ -37,9 +37,11 @@ const struct command command_export = {
         "Reads all tables of the source in one consistent snapshot, in "
         "parallel chunks, and stages them as compressed files, with the "
         "schema, in the run directory, which is made when it is missing.\n\n"
-        "Interrupted, it can be repeated.  Since the snapshot ends with the "
-        "process that held it, an incomplete export then begins again with a "
-        "new snapshot, and says so; files of two snapshots are never mixed.",
+        "A keeper, a small process of its own, holds the snapshot until the "
+        "export is complete: interrupted or killed at any instant, the same "
+        "command goes on in the same snapshot.  When the snapshot is lost "
+        "(the source was restarted) it says so and keeps what is staged; "
+        "--start-over begins again.  Files of two snapshots are never mixed.",
     .requires = OPTION_SET(source) | OPTION_SET(dir),
     .takes = COPYING_EXPORT_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,

@@ -15,7 +15,7 @@ struct snapshot {
 #define BEGIN_READING "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 int
-snapshot_take(struct snapshot **ret, struct session *s, struct err *err)
+snapshot_share(struct snapshot **ret, struct session *s, struct err *err)
 {
     cleanup_(snapshot_freep) struct snapshot *n = NULL;
     cleanup_(session_clearp) PGresult *res = NULL;
@@ -24,10 +24,6 @@ snapshot_take(struct snapshot **ret, struct session *s, struct err *err)
     n = calloc(1, sizeof *n);
     if (!n)
         return err_nomem(err);
-
-    r = session_exec(s, BEGIN_READING, err);
-    if (r)
-        return r;
     n->session = s;
     r = session_query(s, "SELECT pg_catalog.pg_export_snapshot()", &res, err);
     if (r)
@@ -38,6 +34,14 @@ snapshot_take(struct snapshot **ret, struct session *s, struct err *err)
 
     *ret = take(n);
     return 0;
+}
+
+int
+snapshot_take(struct snapshot **ret, struct session *s, struct err *err)
+{
+    int r = session_exec(s, BEGIN_READING, err);
+
+    return r ? r : snapshot_share(ret, s, err);
 }
 
 struct snapshot *

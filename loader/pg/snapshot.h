@@ -22,6 +22,9 @@ struct snapshot;
 /* s becomes the holder; borrowed until free. */
 int snapshot_take(struct snapshot **ret, struct session *s, struct err *err);
 
+/* The same for a session that has joined a snapshot: another holder of it. */
+int snapshot_share(struct snapshot **ret, struct session *s, struct err *err);
+
 /* Ends the transaction, and with it the snapshot and the locks. */
 struct snapshot *snapshot_free(struct snapshot *n);
 DEFINE_CLEANUP(struct snapshot *, snapshot_free)

@@ -6,9 +6,9 @@
 
 #include "loader/pg/conninfo.h"
 #include "loader/pg/session.h"
-#include "loader/pg/snapshot.h"
 #include "loader/run/catalog_json.h"
 #include "loader/source/export_lane.h"
+#include "loader/source/keeper.h"
 #include "loader/source/schema_dump.h"
 
 struct export
@@ -17,7 +17,6 @@ struct export
     struct run_dir *dir;
     struct catalog *catalog;
     struct session *session;
-    struct snapshot *snapshot; /* NULL when nothing is left to read */
     struct facts facts;
     struct export_lane lane;
 };
@@ -27,7 +26,6 @@ export_free(struct export *x)
 {
     if (!x)
         return NULL;
-    snapshot_free(x->snapshot);
     session_free(x->session);
     facts_clear(&x->facts);
     free(x);
@@ -35,6 +33,17 @@ export_free(struct export *x)
 }
 
 /* ---- who the source is ---- */
+
+static struct session_params
+session_params(const struct export *x)
+{
+    return (struct session_params){
+        .conninfo = x->params.conninfo,
+        .side = SESSION_SOURCE,
+        .purpose = "plan",
+        .stop = x->params.stop,
+    };
+}
 
 static int
 copy_value(char **ret, const PGresult *res, int column, struct err *err)
@@ -101,39 +110,44 @@ keep_nothing(void *arg, const char *name, struct err *err)
     return 0;
 }
 
-/* Nothing of an older snapshot may stay. */
+/* Nothing of an older snapshot may stay, nor who keeps it. */
 static int
 clean_up(struct export *x, struct err *err)
 {
     unsigned n;
     int r;
 
-    if (x->facts.state != FACTS_NEW)
-        progress_note(x->params.progress,
-                      "the snapshot of the interrupted export is lost: "
-                      "beginning again with a new one");
-    r = catalog_json_remove(x->dir, err);
+    r = keeper_end(x->dir, err);
+    if (!r)
+        r = catalog_json_remove(x->dir, err);
     if (!r)
         r = catalog_clear(x->catalog, err);
     return r ? r : run_dir_sweep(x->dir, keep_nothing, NULL, &n, err);
 }
 
+/* What is to be copied, and the schema, out of the keeper's snapshot. */
 static int
-begin_new(struct export *x, struct facts *now, struct err *err)
+plan(struct export *x, const struct keeper_look *keeper, struct err *err)
+{
+    const struct session_params p = session_params(x);
+    int r;
+
+    r = keeper_join(x->dir, keeper->origin, &x->session, &p, err);
+    if (!r)
+        r = planner_run(&x->params.plan, x->session, x->catalog, err);
+    return r ? r
+             : schema_dump(x->dir, x->params.conninfo,
+                           session_server_version(x->session),
+                           keeper->snapshots[0], x->params.stop, err);
+}
+
+static int
+write_down(struct export *x, const struct keeper_look *keeper,
+           struct facts *now, struct err *err)
 {
     int r;
 
-    r = clean_up(x, err);
-    if (!r)
-        r = snapshot_take(&x->snapshot, x->session, err);
-    if (!r)
-        r = planner_run(&x->params.plan, x->snapshot, x->catalog, err);
-    if (!r)
-        r = schema_dump(x->dir, x->params.conninfo, x->snapshot, x->params.stop,
-                        err);
-    if (r)
-        return r;
-    now->snapshot = strdup(snapshot_id(x->snapshot));
+    now->snapshot = strdup(keeper->origin);
     if (!now->snapshot)
         return err_nomem(err);
     now->state = FACTS_EXPORTING;
@@ -141,6 +155,27 @@ begin_new(struct export *x, struct facts *now, struct err *err)
     if (!r)
         r = facts_write(now, x->catalog, err);
     return r ? r : catalog_commit(x->catalog, err);
+}
+
+static int
+begin_new(struct export *x, struct facts *now, struct err *err)
+{
+    struct keeper_look keeper;
+    struct err ignored;
+    int r;
+
+    r = clean_up(x, err);
+    if (!r)
+        r = keeper_start(x->dir, x->params.conninfo, x->params.stop, &keeper,
+                         err);
+    if (r)
+        return r;
+    r = plan(x, &keeper, err);
+    if (!r)
+        r = write_down(x, &keeper, now, err);
+    if (r)
+        keeper_end(x->dir, &ignored); /* nobody will come back for it */
+    return r;
 }
 
 /* ---- going on ---- */
@@ -177,19 +212,37 @@ all_staged(struct export *x, int *ret, struct err *err)
     return r;
 }
 
+/* The same snapshot as before, or none. */
+static int
+go_on(struct export *x, struct err *err)
+{
+    const struct session_params p = session_params(x);
+    int r;
+
+    r = keeper_join(x->dir, x->facts.snapshot, &x->session, &p, err);
+    if (r && err->class == ERR_REFUSED)
+        return err_hint(err, "What is staged is kept.  Give --start-over to "
+                             "throw it away and begin again with a new "
+                             "snapshot.");
+    if (r)
+        return r;
+    progress_note(x->params.progress, "going on in snapshot %s",
+                  x->facts.snapshot);
+    return sweep(x, err);
+}
+
 /* Go on with what is there, or begin anew. */
 static int
 decide(struct export *x, struct facts *now, struct err *err)
 {
     int complete = 0, r = 0;
 
-    if (x->facts.state != FACTS_NEW)
+    if (x->facts.state != FACTS_NEW && !x->params.start_over) {
         r = all_staged(x, &complete, err);
-    if (r)
-        return r;
-    if (complete)
-        return sweep(x, err);
-
+        if (r)
+            return r;
+        return complete ? sweep(x, err) : go_on(x, err);
+    }
     r = begin_new(x, now, err);
     if (r)
         return r;
@@ -201,13 +254,8 @@ int
 export_begin(struct export **ret, const struct export_params *p,
              struct run_dir *dir, struct catalog *c, struct err *err)
 {
-    const struct session_params session = {
-        .conninfo = p->conninfo,
-        .side = SESSION_SOURCE,
-        .purpose = "snapshot",
-        .stop = p->stop,
-    };
     cleanup_(export_freep) struct export *x = NULL;
+    struct session_params session;
     struct facts now = {0};
     int r;
 
@@ -217,6 +265,7 @@ export_begin(struct export **ret, const struct export_params *p,
     x->params = *p;
     x->dir = dir;
     x->catalog = c;
+    session = session_params(x);
 
     r = facts_read(&x->facts, c, err);
     if (!r)
@@ -230,6 +279,8 @@ export_begin(struct export **ret, const struct export_params *p,
     if (!r)
         r = decide(x, &now, err);
     facts_clear(&now);
+    /* Its transaction would hold the source's horizon, as the keeper does. */
+    x->session = session_free(x->session);
     if (!r)
         *ret = take(x);
     return r;
@@ -282,10 +333,12 @@ export_finish(struct export *x, struct err *err)
 {
     int complete, r;
 
-    x->snapshot = snapshot_free(x->snapshot);
-    x->session = session_free(x->session);
     r = all_staged(x, &complete, err);
     if (r || !complete)
+        return r;
+    /* The source is let go at once: a load may take days. */
+    r = keeper_end(x->dir, err);
+    if (r)
         return r;
     if (x->facts.state == FACTS_STAGED)
         return 0;

@@ -8,11 +8,13 @@
  *
  * Begin decides by what the catalogue says:
  *
- *     NEW        take a snapshot, plan, dump the schema -> EXPORTING
- *     EXPORTING  the snapshot ended with the process that held it: what was
- *                staged is thrown away, never mixed with another snapshot, and
- *                the run begins again under a new id; unless all was staged
+ *     NEW        start a keeper, plan in its snapshot, dump the schema
+ *                -> EXPORTING
+ *     EXPORTING  go on in the keeper's snapshot.  Is it lost, this is an
+ *                error, and what is staged stays: --start-over throws it away
  *     STAGED     nothing is left to do
+ *
+ * Files of two snapshots are never mixed: a run begun again has a new id.
  */
 
 #include "formats/frame.h"
@@ -36,6 +38,7 @@ struct export_params {
     enum frame_codec codec;
     enum sink_choice sink;
     unsigned jobs;
+    int start_over; /* with a new snapshot, whatever is staged */
     const struct stop *stop;
     struct progress *progress;
 };
@@ -56,7 +59,7 @@ struct lane export_lane(struct export *x);
 
 /*
  * After the lane has run dry: all chunks are staged, or the tables that could
- * not be are the catalogue's failures and the export stays EXPORTING.  Lets
- * the source go.
+ * not be are the catalogue's failures and the export stays EXPORTING, with its
+ * keeper.  When all are staged the source is let go.
  */
 int export_finish(struct export *x, struct err *err);

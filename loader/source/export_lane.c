@@ -12,6 +12,7 @@
 #include "loader/pg/session.h"
 #include "loader/pg/snapshot.h"
 #include "loader/run/copy_sql.h"
+#include "loader/source/keeper.h"
 
 struct worker {
     const struct export_lane *lane;
@@ -88,7 +89,7 @@ join_snapshot(struct worker *w, struct err *err)
         .stop = w->lane->stop,
     };
 
-    return snapshot_join(&w->session, &p, w->lane->snapshot, err);
+    return keeper_join(w->lane->dir, w->lane->snapshot, &w->session, &p, err);
 }
 
 static int

@@ -24,7 +24,7 @@ struct export_lane {
     struct catalog *catalog;
     struct run_dir *dir;
     const char *conninfo;
-    const char *snapshot; /* its id */
+    const char *snapshot; /* its origin, for keeper_join() */
     const struct stop *stop;
     unsigned char run[16];
     uint64_t lsn;

@@ -6,21 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 200 }; /* relations named in one statement */
-
-/* Relations that belong to the user: not the system's, no other session's
-   temporary ones, not an extension's, not the ledger of an earlier load. */
-#define FROM_USER_RELATIONS                                                    \
-    "FROM pg_catalog.pg_class c"                                               \
-    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"                \
-    " LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "                      \
-    "WHERE n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'"    \
-    " AND n.nspname !~ '^pg_(toast|temp)'"                                     \
-    " AND coalesce(pg_catalog.obj_description(n.oid, 'pg_namespace'), '')"     \
-    "     <> 'pghaul: ledger of loads'"                                        \
-    " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"                      \
-    "   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"          \
-    "     AND d.objid = c.oid AND d.deptype = 'e') "
+#include "loader/source/relations.h"
 
 /*
  * Types whose binary form has not changed in any supported version and does
@@ -45,7 +31,7 @@ static const char list_tables[] =
     " c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid) AS rewritten,"
     " pg_catalog.pg_relation_size(c.oid)"
     "   / pg_catalog.current_setting('block_size')::int AS n_blocks,"
-    " pg_catalog.pg_table_size(c.oid) AS n_bytes " FROM_USER_RELATIONS
+    " pg_catalog.pg_table_size(c.oid) AS n_bytes " RELATIONS_FROM
     "AND c.relkind = 'r' AND c.relpersistence <> 't') "
     "SELECT t.oid, t.nspname, t.relname, t.amname = 'heap', t.rewritten,"
     " t.n_blocks, t.n_bytes, a.attname,"
@@ -79,12 +65,11 @@ enum {
 static const char list_skips[] =
     "SELECT 'foreign table', n.nspname, c.relname,"
     " 'its rows stay on the foreign server; the definition is copied', "
-    "true " FROM_USER_RELATIONS "AND c.relkind = 'f' "
+    "true " RELATIONS_FROM "AND c.relkind = 'f' "
     "UNION ALL SELECT 'materialized view', n.nspname, c.relname,"
-    " 'refreshed on the target', true " FROM_USER_RELATIONS
-    "AND c.relkind = 'm' "
+    " 'refreshed on the target', true " RELATIONS_FROM "AND c.relkind = 'm' "
     "UNION ALL SELECT 'index', n.nspname, c.relname,"
-    " 'it is not valid at the source', true " FROM_USER_RELATIONS
+    " 'it is not valid at the source', true " RELATIONS_FROM
     "AND c.relkind = 'i' AND EXISTS (SELECT FROM pg_catalog.pg_index i"
     "  WHERE i.indexrelid = c.oid AND NOT i.indisvalid) "
     "UNION ALL SELECT 'large objects', '', pg_catalog.count(*)::text,"
@@ -107,7 +92,7 @@ static const char list_skips[] =
 
 struct planner {
     const struct planner_params *params;
-    struct snapshot *snapshot;
+    struct session *session; /* in the snapshot */
     struct catalog *catalog;
     /* The table whose columns are coming in. */
     struct catalog_table *table;
@@ -126,61 +111,6 @@ static int
 is_true(const PGresult *row, int line, int column)
 {
     return PQgetvalue(row, line, column)[0] == 't';
-}
-
-/* ---- relations, a page at a time ---- */
-
-/* Hand over all relations of these kinds, oid, schema and name, by pages of
-   PAGE: the list may be long, and the session is needed in between. */
-static int
-each_page(struct planner *p, const char *kinds,
-          int (*visit)(struct planner *p, const PGresult *page,
-                       struct err *err),
-          struct err *err)
-{
-    static const char sql[] =
-        "SELECT c.oid, n.nspname, c.relname " FROM_USER_RELATIONS
-        "AND c.relkind = ANY ($1) AND c.relpersistence <> 't'"
-        " AND c.oid > $2 ORDER BY c.oid LIMIT $3";
-    char last[16] = "0", limit[16];
-    const char *const values[] = {kinds, last, limit};
-    int r;
-
-    snprintf(limit, sizeof limit, "%d", PAGE);
-    for (;;) {
-        cleanup_(session_clearp) PGresult *page = NULL;
-
-        r = session_query_params(snapshot_session(p->snapshot), sql, 3, values,
-                                 &page, err);
-        if (r || PQntuples(page) == 0)
-            return r;
-        r = visit(p, page, err);
-        if (r)
-            return r;
-        snprintf(last, sizeof last, "%s",
-                 PQgetvalue(page, PQntuples(page) - 1, 0));
-    }
-}
-
-static int
-lock_page(struct planner *p, const PGresult *page, struct err *err)
-{
-    struct session *s = snapshot_session(p->snapshot);
-    char *names[PAGE] = {0};
-    int n_names = PQntuples(page), r = 0;
-
-    for (int i = 0; i < n_names && !r; i++) {
-        names[i] = session_qualified(s, PQgetvalue(page, i, 1),
-                                     PQgetvalue(page, i, 2));
-        if (!names[i])
-            r = err_nomem(err);
-    }
-    if (!r)
-        r = snapshot_lock(p->snapshot, (const char *const *)names,
-                          (unsigned)n_names, err);
-    for (int i = 0; i < n_names; i++)
-        session_freemem(names[i]);
-    return r;
 }
 
 /* ---- tables and chunks ---- */
@@ -277,8 +207,7 @@ begin_table(struct planner *p, const PGresult *row, struct err *err)
     t->n_bytes = number(row, 0, T_BYTES);
     p->n_blocks = number(row, 0, T_BLOCKS);
     p->by_block =
-        is_true(row, 0, T_HEAP) &&
-        session_server_version(snapshot_session(p->snapshot)) >= 140000;
+        is_true(row, 0, T_HEAP) && session_server_version(p->session) >= 140000;
     return t->schema && t->name ? 0 : err_nomem(err);
 }
 
@@ -327,8 +256,7 @@ plan_tables(struct planner *p, struct err *err)
 {
     int r;
 
-    r = session_each(snapshot_session(p->snapshot), list_tables,
-                     visit_table_row, p, err);
+    r = session_each(p->session, list_tables, visit_table_row, p, err);
     return r ? r : finish_table(p, err);
 }
 
@@ -376,9 +304,10 @@ read_sequences(struct session *s, const PGresult *page)
 }
 
 static int
-add_sequences(struct planner *p, const PGresult *page, struct err *err)
+add_sequences(void *arg, const PGresult *page, struct err *err)
 {
-    struct session *s = snapshot_session(p->snapshot);
+    struct planner *p = arg;
+    struct session *s = p->session;
     cleanup_(session_clearp) PGresult *values = NULL;
     char *sql = read_sequences(s, page);
     int r;
@@ -402,21 +331,19 @@ add_sequences(struct planner *p, const PGresult *page, struct err *err)
 }
 
 int
-planner_run(const struct planner_params *params, struct snapshot *n,
+planner_run(const struct planner_params *params, struct session *s,
             struct catalog *c, struct err *err)
 {
-    struct planner p = {.params = params, .snapshot = n, .catalog = c};
+    struct planner p = {.params = params, .session = s, .catalog = c};
     int r;
 
-    r = each_page(&p, "{r,p}", lock_page, err);
-    if (!r)
-        r = catalog_begin(c, err);
+    r = catalog_begin(c, err);
     if (!r)
         r = plan_tables(&p, err);
     if (!r)
-        r = session_each(snapshot_session(n), list_skips, visit_skip, &p, err);
+        r = session_each(s, list_skips, visit_skip, &p, err);
     if (!r)
-        r = each_page(&p, "{S}", add_sequences, err);
+        r = relations_each_page(s, "{S}", add_sequences, &p, err);
     if (!r)
         r = catalog_commit(c, err);
     catalog_table_free(p.table);

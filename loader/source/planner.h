@@ -15,7 +15,7 @@
  */
 
 #include "io/err.h"
-#include "loader/pg/snapshot.h"
+#include "loader/pg/session.h"
 #include "loader/run/catalog.h"
 
 enum planner_format {
@@ -29,7 +29,10 @@ struct planner_params {
     enum planner_format format;
 };
 
-/* Locks every table first (snapshot_lock); a table that was rewritten between
-   the snapshot and the lock would be read as empty: ERR_REFUSED, its name. */
-int planner_run(const struct planner_params *p, struct snapshot *n,
+/*
+ * s is in the snapshot, and all tables are locked (locks_take).  A table that
+ * was rewritten between the snapshot and its lock would be read as empty:
+ * ERR_REFUSED with its name.
+ */
+int planner_run(const struct planner_params *p, struct session *s,
                 struct catalog *c, struct err *err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,22 +31,27 @@ make_durable(const struct run_dir *dir, int fd, struct err *err)
 }
 
 int
-schema_dump(const struct run_dir *dir, const char *conninfo,
-            const struct snapshot *n, const struct stop *stop, struct err *err)
+schema_dump(const struct run_dir *dir, const char *conninfo, int version,
+            const char *snapshot, const struct stop *stop, struct err *err)
 {
     /* Sections, not --schema-only: that would leave out the refreshing of
        materialized views.  The ledger is ours and stays where it is. */
     const char *const args[] = {
-        "--format=custom",   "--section=pre-data", "--section=post-data",
-        "--no-publications", "--no-subscriptions", "--exclude-schema=pghaul",
-        "--snapshot",        snapshot_id(n),       NULL,
+        "--format=custom",
+        "--section=pre-data",
+        "--section=post-data",
+        "--no-publications",
+        "--no-subscriptions",
+        "--exclude-schema=pghaul",
+        "--snapshot",
+        snapshot,
+        NULL,
     };
     struct tool_params p = {.args = args, .conninfo = conninfo, .stop = stop};
     char *path = NULL;
     int r;
 
-    r = tool_find(&path, "pg_dump",
-                  session_server_version(snapshot_session(n)) / 10000, err);
+    r = tool_find(&path, "pg_dump", version / 10000, err);
     if (r)
         return r;
     p.path = path;

@@ -8,10 +8,8 @@
 
 #include "io/err.h"
 #include "io/stop.h"
-#include "loader/pg/snapshot.h"
 #include "loader/run/run_dir.h"
 
-/* Writes it durably, over an older one. */
-int schema_dump(const struct run_dir *dir, const char *conninfo,
-                const struct snapshot *n, const struct stop *stop,
-                struct err *err);
+/* Writes it durably, over an older one; version is the server's. */
+int schema_dump(const struct run_dir *dir, const char *conninfo, int version,
+                const char *snapshot, const struct stop *stop, struct err *err);

@@ -20,9 +20,7 @@
 #include "io/err.h"
 #include "loader/pg/session.h"
 #include "loader/run/catalog.h"
-
-/* The comment on our schema, by which it is known. */
-#define LEDGER_MARK "pghaul: ledger of loads"
+#include "loader/run/ledger_mark.h"
 
 /* Chunks; entries of the schema, before and after the data. */
 enum ledger_kind { LEDGER_CHUNK, LEDGER_PRE_DATA, LEDGER_POST_DATA };
