@@ -116,8 +116,10 @@ tool_find(char **ret, const char *program, int major, struct err *err)
 {
     struct found f = {0};
 
-    consider_path_variable(&f, program, major);
+    /* What Debian has in PATH is a script that looks for these, slowly. */
     consider_installed(&f, program, major);
+    if (!f.path || f.major != major)
+        consider_path_variable(&f, program, major);
     if (f.path) {
         *ret = f.path;
         return 0;
