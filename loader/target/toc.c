@@ -31,6 +31,8 @@ classify(struct toc_item *item, unsigned long class, const char *type)
     if (begins(type, "ACL ") || begins(type, "DEFAULT ACL "))
         item->pass = 1;
     else if (begins(type, "EVENT TRIGGER ") ||
+             begins(type, "COMMENT - EVENT TRIGGER ") ||
+             begins(type, "SECURITY LABEL - EVENT TRIGGER ") ||
              begins(type, "MATERIALIZED VIEW DATA "))
         item->pass = 2;
 }
@@ -207,6 +209,47 @@ last_line(const char *at, const char *end)
     return (struct toc_text){begin, (size_t)(end - begin)};
 }
 
+static int
+is_word(const char *at, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!(at[i] >= 'a' && at[i] <= 'z') && at[i] != '_' &&
+            (i == 0 || at[i] < '0' || at[i] > '9'))
+            return 0;
+    return len > 0;
+}
+
+/* "name", where a quote within is doubled. */
+static int
+is_quoted(const char *at, size_t len)
+{
+    if (len < 3 || at[0] != '"' || at[len - 1] != '"')
+        return 0;
+    for (size_t i = 1; i < len - 1; i++)
+        if (at[i] == '"' && (++i == len - 1 || at[i] != '"'))
+            return 0;
+    return 1;
+}
+
+/*
+ * "SET what = name;" as pg_restore writes it, to the letter.  The last line of
+ * a text of the source (of a comment, a function) may begin like that too, but
+ * then what ends the text, a quote or a dollar, stands before the semicolon.
+ */
+static int
+is_setting(struct toc_text line, const char *begin)
+{
+    size_t skip = strlen(begin);
+    const char *value = line.at + skip;
+    size_t len;
+
+    if (!line_begins(line, begin) || line.at[line.len - 1] != ';')
+        return 0;
+    len = line.len - skip - 1;
+    return (len == 2 && memcmp(value, "''", 2) == 0) || is_word(value, len) ||
+           is_quoted(value, len);
+}
+
 /*
  * pg_restore says once what holds from here on, before the comment of the
  * entry that needs it: take such lines off the end of what lies before.
@@ -218,9 +261,9 @@ take_settings(struct toc_scan *s, const char *at, const char *end)
 
     for (;; end = line.at) {
         line = last_line(at, end);
-        if (line_begins(line, "SET default_tablespace = "))
+        if (is_setting(line, "SET default_tablespace = "))
             s->tablespace = line;
-        else if (line_begins(line, "SET default_table_access_method = "))
+        else if (is_setting(line, "SET default_table_access_method = "))
             s->access_method = line;
         else
             return end;
