@@ -33,21 +33,22 @@ static const char *const section_options[] = {
 
 enum { N_ARGS = 9 };
 
-/* Arguments that all calls share. */
-static void
-arguments(const struct schema *s, enum schema_section section, const char *what,
+/* What to print, and of which entries: a section or a list. */
+static unsigned
+arguments(const struct schema *s, const char *what, const char *which,
           const char *args[N_ARGS])
 {
     unsigned n = 0;
 
     args[n++] = what;
-    args[n++] = section_options[section];
+    args[n++] = which;
     if (s->params.no_owner)
         args[n++] = "--no-owner";
     if (s->params.no_acl)
         args[n++] = "--no-acl";
     args[n++] = s->dump;
     args[n] = NULL;
+    return n;
 }
 
 static int
@@ -60,7 +61,7 @@ list_section(struct schema *s, enum schema_section section, struct err *err)
     char *list;
     int r;
 
-    arguments(s, section, "--list", args);
+    arguments(s, "--list", section_options[section], args);
     r = tool_capture(&p, LIST_MAX, &list, &len, err);
     if (r)
         return r;
@@ -155,23 +156,18 @@ unnamed_file(const struct schema *s, struct err *err)
     return fd;
 }
 
-/* The SQL of a section, or of what the file use_list (may be NULL) names. */
 static int
-write_script(struct schema *s, enum schema_section section,
-             const char *use_list, struct script *ret, struct err *err)
+write_script(struct schema *s, const char *which, struct script *ret,
+             struct err *err)
 {
-    const char *args[N_ARGS + 4];
+    const char *args[N_ARGS];
     struct tool_params p = {
         .path = s->tool, .args = args, .stop = s->params.stop};
     unsigned n;
     int r;
 
-    arguments(s, section, "--verbose", args);
-    for (n = 0; args[n]; n++)
-        ;
+    n = arguments(s, "--verbose", which, args);
     args[n++] = "--file=-";
-    if (use_list)
-        args[n++] = use_list;
     args[n] = NULL;
 
     p.stdout_fd = unnamed_file(s, err);
@@ -330,7 +326,9 @@ visit_alone(struct schema *s, enum schema_section section, int64_t id,
     fd = list_of_one(id, option, sizeof option, err);
     if (fd < 0)
         return fd;
-    r = write_script(s, section, option, &script, err);
+    /* The list alone: a comment or an ACL, which belongs to the section of
+       what stands before it, is moved behind all that is not listed. */
+    r = write_script(s, option, &script, err);
     close(fd);
     if (r)
         return r;
@@ -389,7 +387,7 @@ schema_each(struct schema *s, enum schema_section section,
     struct toc_entry e;
     int r;
 
-    r = write_script(s, section, NULL, &script, err);
+    r = write_script(s, section_options[section], &script, err);
     if (r)
         return r;
     if (cut_is_right(s, section, &script)) {
