@@ -136,8 +136,7 @@ plan(struct export *x, const struct keeper_look *keeper, struct err *err)
     if (!r)
         r = planner_run(&x->params.plan, x->session, x->catalog, err);
     return r ? r
-             : schema_dump(x->dir, x->params.conninfo,
-                           session_server_version(x->session),
+             : schema_dump(x->dir, x->params.conninfo, x->session,
                            keeper->snapshots[0], x->params.stop, err);
 }
 

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "io/cleanup.h"
 #include "loader/pg/tool.h"
+#include "loader/run/ledger_mark.h"
 
 #define PART "data/schema.dump.part"
 #define NAME "data/schema.dump"
@@ -30,42 +32,86 @@ make_durable(const struct run_dir *dir, int fd, struct err *err)
     return r < 0 ? err_sys(err, errno, "could not sync \"data\"") : 0;
 }
 
+/*
+ * An option that leaves out the ledgers of earlier loads, whatever they are
+ * called; NULL when there is none.  A user's schema of the same name stays.
+ */
+static int
+exclude_ledgers(char **ret, struct session *s, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    *ret = NULL;
+    r = session_query(
+        s,
+        "SELECT pg_catalog.string_agg("
+        "  '\"' || pg_catalog.replace(nspname, '\"', '\"\"') || '\"', '|')"
+        " FROM pg_catalog.pg_namespace"
+        " WHERE pg_catalog.obj_description(oid, 'pg_namespace')"
+        "   = '" LEDGER_MARK "'",
+        &res, err);
+    if (r || PQgetisnull(res, 0, 0))
+        return r;
+    return asprintf(ret, "--exclude-schema=%s", PQgetvalue(res, 0, 0)) < 0
+               ? err_nomem(err)
+               : 0;
+}
+
+/* Into a file that gets its name when all of it is on disk. */
+static int
+run_into_file(const struct run_dir *dir, struct tool_params *p, struct err *err)
+{
+    int r;
+
+    p->stdout_fd =
+        openat(run_dir_fd(dir), PART,
+               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (p->stdout_fd < 0)
+        return err_sys(err, errno, "could not create \"%s\"", PART);
+    r = tool_run(p, err);
+    if (!r)
+        r = make_durable(dir, p->stdout_fd, err);
+    close(p->stdout_fd);
+    return r;
+}
+
 int
-schema_dump(const struct run_dir *dir, const char *conninfo, int version,
+schema_dump(const struct run_dir *dir, const char *conninfo, struct session *s,
             const char *snapshot, const struct stop *stop, struct err *err)
 {
+    struct tool_params p = {.conninfo = conninfo, .stop = stop};
+    cleanup_(freep) char *path = NULL;
+    cleanup_(freep) char *excluded = NULL;
+    cleanup_(freep) char *encoding = NULL;
+    int r;
+
+    r = tool_find(&path, "pg_dump", session_server_version(s) / 10000, err);
+    if (!r)
+        r = exclude_ledgers(&excluded, s, err);
+    if (!r && asprintf(&encoding, "--encoding=%s", session_encoding(s)) < 0)
+        r = err_nomem(err);
+    if (r)
+        return r;
+
     /* Sections, not --schema-only: that would leave out the refreshing of
-       materialized views.  The ledger is ours and stays where it is. */
-    const char *const args[] = {
+       materialized views.  The encoding, since PGCLIENTENCODING and the
+       role's settings would choose another than the load expects.  The limit,
+       since who waits for a stronger lock than ours waits for us, and pg_dump
+       would wait for him. */
+    p.path = path;
+    p.args = (const char *const[]){
         "--format=custom",
         "--section=pre-data",
         "--section=post-data",
         "--no-publications",
         "--no-subscriptions",
-        "--exclude-schema=pghaul",
+        "--lock-wait-timeout=30s",
+        encoding,
         "--snapshot",
         snapshot,
+        excluded,
         NULL,
     };
-    struct tool_params p = {.args = args, .conninfo = conninfo, .stop = stop};
-    char *path = NULL;
-    int r;
-
-    r = tool_find(&path, "pg_dump", version / 10000, err);
-    if (r)
-        return r;
-    p.path = path;
-    p.stdout_fd =
-        openat(run_dir_fd(dir), PART,
-               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (p.stdout_fd < 0) {
-        r = err_sys(err, errno, "could not create \"%s\"", PART);
-    } else {
-        r = tool_run(&p, err);
-        if (!r)
-            r = make_durable(dir, p.stdout_fd, err);
-        close(p.stdout_fd);
-    }
-    free(path);
-    return r;
+    return run_into_file(dir, &p, err);
 }

@@ -8,8 +8,10 @@
 
 #include "io/err.h"
 #include "io/stop.h"
+#include "loader/pg/session.h"
 #include "loader/run/run_dir.h"
 
-/* Writes it durably, over an older one; version is the server's. */
-int schema_dump(const struct run_dir *dir, const char *conninfo, int version,
-                const char *snapshot, const struct stop *stop, struct err *err);
+/* Writes it durably, over an older one; s is a session in that snapshot. */
+int schema_dump(const struct run_dir *dir, const char *conninfo,
+                struct session *s, const char *snapshot,
+                const struct stop *stop, struct err *err);

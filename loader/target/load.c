@@ -33,6 +33,20 @@ load_free(struct load *x)
 
 /* ---- the schema ---- */
 
+/* The ledger's name may be taken by a schema of the source. */
+static int
+require_other_name(const struct load *x, const struct catalog_entry *entry,
+                   struct err *err)
+{
+    if (strcmp(entry->type, "SCHEMA") != 0 ||
+        strcmp(entry->name, x->params.ledger_schema) != 0)
+        return 0;
+    err_set(err, ERR_REFUSED, "schema \"%s\" exists at the source, too",
+            entry->name);
+    return err_hint(err, "Make the target database anew, and choose another "
+                         "name for the ledger with --ledger-schema.");
+}
+
 static int
 restore_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
               struct err *err)
@@ -41,6 +55,8 @@ restore_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
     int r = stop_check(x->params.stop, err);
 
     (void)oid;
+    if (!r)
+        r = require_other_name(x, entry, err);
     return r ? r
              : load_lane_entry(&x->lane, x->session, LEDGER_PRE_DATA, entry,
                                err);
