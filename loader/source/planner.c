@@ -24,16 +24,29 @@
     "(" type ".typnamespace = 'pg_catalog'::pg_catalog.regnamespace"           \
     " AND " type ".typname = ANY (" VETTED_TYPES "))"
 
+/*
+ * Leaves below a table that is partitioned by the hash of an enum.  That is
+ * the hash of the value's OID, which is another one in every database: the
+ * leaf's rows do not belong there in the target.
+ */
+#define IS_HASHED_BY_OID                                                       \
+    "(c.relispartition AND EXISTS (SELECT"                                     \
+    "  FROM pg_catalog.pg_partition_ancestors(c.oid) AS up (oid)"              \
+    "  JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = up.oid"         \
+    "  JOIN pg_catalog.pg_opclass o ON o.oid = ANY (p.partclass)"              \
+    "  WHERE p.partstrat = 'h' AND o.opcname = 'enum_ops'))"
+
 /* One row a column, one with NULLs for a table that has none. */
 static const char list_tables[] =
     "WITH t AS MATERIALIZED ("
     "SELECT c.oid, n.nspname, c.relname, am.amname,"
-    " c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid) AS rewritten,"
+    " " RELATIONS_REPLACED " AS replaced,"
     " pg_catalog.pg_relation_size(c.oid)"
     "   / pg_catalog.current_setting('block_size')::int AS n_blocks,"
     " pg_catalog.pg_table_size(c.oid) AS n_bytes " RELATIONS_FROM
-    "AND c.relkind = 'r' AND c.relpersistence <> 't') "
-    "SELECT t.oid, t.nspname, t.relname, t.amname = 'heap', t.rewritten,"
+    "AND c.relkind = 'r' AND c.relpersistence <> 't'"
+    " AND NOT " IS_HASHED_BY_OID ") "
+    "SELECT t.oid, t.nspname, t.relname, t.amname = 'heap', t.replaced,"
     " t.n_blocks, t.n_bytes, a.attname,"
     " pg_catalog.format_type(a.atttypid, a.atttypmod),"
     " y.typtype = 'e' OR " IS_VETTED("y") " OR coalesce(" IS_VETTED(
@@ -52,7 +65,7 @@ enum {
     T_SCHEMA,
     T_NAME,
     T_HEAP,
-    T_REWRITTEN,
+    T_REPLACED,
     T_BLOCKS,
     T_BYTES,
     T_COLUMN,
@@ -68,6 +81,14 @@ static const char list_skips[] =
     "true " RELATIONS_FROM "AND c.relkind = 'f' "
     "UNION ALL SELECT 'materialized view', n.nspname, c.relname,"
     " 'refreshed on the target', true " RELATIONS_FROM "AND c.relkind = 'm' "
+    "UNION ALL SELECT 'partition', n.nspname, c.relname,"
+    " 'it is partitioned by the hash of an enum: its rows belong into other"
+    " partitions of the copy', false " RELATIONS_FROM
+    "AND c.relkind = 'r' AND " IS_HASHED_BY_OID " "
+    "UNION ALL SELECT 'schema', '', nspname, 'the ledger of an earlier load',"
+    " true FROM pg_catalog.pg_namespace"
+    " WHERE pg_catalog.obj_description(oid, 'pg_namespace')"
+    "   = '" LEDGER_MARK "' "
     "UNION ALL SELECT 'index', n.nspname, c.relname,"
     " 'it is not valid at the source', true " RELATIONS_FROM
     "AND c.relkind = 'i' AND EXISTS (SELECT FROM pg_catalog.pg_index i"
@@ -189,10 +210,10 @@ begin_table(struct planner *p, const PGresult *row, struct err *err)
 {
     struct catalog_table *t;
 
-    if (is_true(row, 0, T_REWRITTEN)) {
+    if (is_true(row, 0, T_REPLACED)) {
         err_set(err, ERR_REFUSED,
-                "table \"%s.%s\" was truncated or rewritten while the export "
-                "began",
+                "table \"%s.%s\" was truncated, rewritten or replaced while "
+                "the export began",
                 PQgetvalue(row, 0, T_SCHEMA), PQgetvalue(row, 0, T_NAME));
         err_detail(err, "In the snapshot it would look empty.");
         return err_hint(err, "Run the same command again.");

@@ -24,6 +24,16 @@
     "   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"          \
     "     AND d.objid = c.oid AND d.deptype = 'e') "
 
+/*
+ * Is c, as the snapshot shows it, another than what its name leads to now, or
+ * rewritten since?  Then the name's rows are none in the snapshot, or others.
+ * While the name is locked the answer does not change.
+ */
+#define RELATIONS_REPLACED                                                     \
+    "(pg_catalog.pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode"   \
+    " OR pg_catalog.to_regclass(pg_catalog.format('%I.%I', n.nspname,"         \
+    "      c.relname)) IS DISTINCT FROM c.oid::pg_catalog.regclass)"
+
 enum { RELATIONS_PAGE = 200 };
 
 /*
