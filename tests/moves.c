@@ -108,6 +108,16 @@ schema_of(const char *conninfo)
 }
 
 void
+moves_assert_same_schema(const char *source, const char *target)
+{
+    char *a = schema_of(source), *b = schema_of(target);
+
+    cr_assert_str_eq(b, a);
+    free(a);
+    free(b);
+}
+
+void
 moves_assert_same_tables(const char *source, const char *target)
 {
     const char *n = server_value(
@@ -136,11 +146,8 @@ moves_assert_equal(const char *source, const char *target)
     static const char sequences[] =
         "SELECT string_agg(format('%s %s %s', sequencename, last_value,"
         " increment_by), ',' ORDER BY sequencename) FROM pg_sequences";
-    char *a = schema_of(source), *b = schema_of(target);
 
-    cr_assert_str_eq(b, a);
-    free(a);
-    free(b);
+    moves_assert_same_schema(source, target);
     moves_assert_same_tables(source, target);
     cr_assert_str_eq(server_value(target, sequences),
                      server_value(source, sequences));

@@ -25,6 +25,9 @@ void moves_load(const char *target, const char *dir);
    sequences: fails the test with what differs. */
 void moves_assert_equal(const char *source, const char *target);
 
+/* The schema alone, without ledgers. */
+void moves_assert_same_schema(const char *source, const char *target);
+
 /* The rows alone. */
 void moves_assert_same_tables(const char *source, const char *target);
 

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "tests/moves.h"
+
+SERVERS({"source"}, {"target"})
+
+#define assert_says(run, code, text)                                           \
+    do {                                                                       \
+        cr_assert_eq((run).status, code, "status %d: %s", (run).status,        \
+                     (run).errors);                                            \
+        cr_assert_not_null(strstr((run).errors, text), "%s", (run).errors);    \
+    } while (0)
+
+/* Export source, load it into a new database, and have it judged. */
+static const char *
+assert_copied(const char *source)
+{
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    const char *target = server_database("target");
+
+    moves_export(source, run_dir);
+    moves_load(target, run_dir);
+    moves_assert_same_schema(source, target);
+    return target;
+}
+
+/* ---- texts that look like pg_restore's own ---- */
+
+Test(objects, comment_that_ends_like_a_setting_is_a_comment)
+{
+    const char *source = server_database("source");
+
+    server_sql(source, "CREATE TABLE t (a int); CREATE TABLE u (a int);"
+                       "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS"
+                       "  $$SELECT 1;\nSET default_tablespace = a$$;"
+                       "COMMENT ON TABLE t IS E'x\nSET default_tablespace = a';"
+                       "COMMENT ON COLUMN t.a IS"
+                       "  E'x\nSET default_tablespace = a; DROP TABLE u; --';"
+                       "COMMENT ON TABLE u IS"
+                       "  E'x\nSET default_table_access_method = heap;';");
+    assert_copied(source);
+}
+
+Test(objects, comment_that_imitates_an_entry_is_a_comment)
+{
+    const char *source = server_database("source");
+
+    server_sql(source,
+               "CREATE TABLE t (a int PRIMARY KEY);"
+               "COMMENT ON TABLE t IS E'x\n\n--\n-- TOC entry 1 (class 0 OID 0)"
+               "\n-- Name: t; Type: TABLE; Schema: public; Owner: x\n--\n\n"
+               "DROP TABLE t;\n--\n-- PostgreSQL database dump complete\n--\n';"
+               "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS"
+               "  $$BEGIN RAISE 'fired'; END$$;"
+               "CREATE EVENT TRIGGER e ON ddl_command_end"
+               "  EXECUTE FUNCTION f();"
+               "COMMENT ON EVENT TRIGGER e IS 'what for';");
+    assert_copied(source);
+}
+
+/* ---- ledgers, and what is called like one ---- */
+
+Test(objects, schema_called_like_the_ledger_is_copied)
+{
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    server_sql(source, "CREATE SCHEMA pghaul;"
+                       "CREATE VIEW pghaul.v AS SELECT 1 AS one");
+    moves_export(source, run_dir);
+    run = moves_pghaul("load", "--target", target, "--dir", run_dir);
+    assert_says(run, 6, "--ledger-schema");
+
+    target = server_database("target");
+    run = moves_pghaul("load", "--target", target, "--dir", run_dir,
+                       "--ledger-schema", "ledger");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(server_value(target, "SELECT one FROM pghaul.v"), "1");
+}
+
+Test(objects, ledger_of_an_earlier_load_is_not_copied_whatever_its_name)
+{
+    const char *source = moves_source(), *between = server_database("target");
+    const char *target = server_database("target");
+    const char *first = moves_path(server_tmp_dir(), "run");
+    const char *second = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    moves_export(source, first);
+    run = moves_pghaul("load", "--target", between, "--dir", first,
+                       "--ledger-schema", "my \"odd|ledger.");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    moves_export(between, second);
+    moves_load(target, second);
+    moves_assert_equal(source, target);
+}
+
+/* ---- what cannot be copied ---- */
+
+Test(objects, partitions_by_the_hash_of_an_enum_are_named_and_not_copied)
+{
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    server_sql(source, "CREATE TYPE e AS ENUM ('a', 'b', 'c', 'd');"
+                       "CREATE TABLE h (m e, x int) PARTITION BY HASH (m);"
+                       "CREATE TABLE h0 PARTITION OF h FOR VALUES"
+                       "  WITH (MODULUS 1, REMAINDER 0) PARTITION BY LIST (x);"
+                       "CREATE TABLE h00 PARTITION OF h0 DEFAULT;"
+                       "CREATE TABLE other AS SELECT 1 AS x;"
+                       "INSERT INTO h SELECT 'a', 1");
+    run = moves_pghaul("export", "--source", source, "--dir", run_dir);
+    assert_says(run, 1, "not copied: partition public.h00");
+    run = moves_pghaul("load", "--target", target, "--dir", run_dir);
+    assert_says(run, 1, "not copied: partition public.h00");
+    cr_assert_str_eq(server_value(target, "SELECT x FROM other"), "1");
+}
