@@ -23,6 +23,7 @@ enum {
     FRAME_MS = 150,
     FIRST_LINE_MS = 1000,
     LINE_MS = 5000,
+    LEFT_MAX_MS = 100 * 3600 * 1000, /* 99:59:59 is the last that we say */
 };
 
 enum look { MOVING, PLAIN, QUIET };
@@ -211,10 +212,13 @@ look_at(struct progress_cell *c, struct glimpse *g)
 static uint64_t
 left_ms(const struct progress_sum *s, uint64_t headway_per_s)
 {
+    double ms;
+
     if (s->total == 0 || headway_per_s == 0)
         return PROGRESS_NO_END;
-    return (uint64_t)((double)(s->total - s->done) * 1000 /
-                      (double)headway_per_s);
+    ms = (double)(s->total - s->done) * 1000 / (double)headway_per_s;
+    /* A lane that has hardly begun gives no measure. */
+    return ms < LEFT_MAX_MS ? (uint64_t)ms : PROGRESS_NO_END;
 }
 
 static void
