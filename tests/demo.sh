@@ -54,9 +54,37 @@ END
     "$bin/createdb" -h "$tmp/$1" -U postgres bank
 }
 
-clean_up() {
+# All that was begun ends: a server that is still starting could not be
+# stopped.  The shell would tell of everyone it saw killed.
+stop_writer() {
     [ -z "$writer" ] || kill "$writer" 2>/dev/null || :
-    [ -z "$keep" ] || return 0
+    writer=
+    wait 2>/dev/null
+}
+
+tell_what_is_kept() {
+    as_owner=
+    [ "$(id -u)" -ne 0 ] || as_owner='runuser -u postgres -- '
+    cat <<END
+
+Kept:
+    psql '$source'
+    psql '$target'
+    $run
+To be rid of it:
+    $as_owner$bin/pg_ctl -D $tmp/source/data stop
+    $as_owner$bin/pg_ctl -D $tmp/target/data stop
+    rm -r $tmp
+END
+}
+
+clean_up() {
+    trap '' INT TERM HUP
+    stop_writer
+    if [ -n "$keep" ]; then
+        tell_what_is_kept
+        return
+    fi
     for server in source target; do
         as_server "$bin/pg_ctl" -D "$tmp/$server/data" -s -m immediate stop \
             2>/dev/null || :
@@ -114,8 +142,9 @@ prove() {
 title "1. Two PostgreSQL servers in $tmp"
 start_server source &
 first=$!
-(start_server target)
+start_server target &
 wait "$first"
+wait "$!"
 echo "   $("$bin/postgres" --version)"
 
 title "2. A bank at the source, and a shop"
@@ -131,9 +160,7 @@ sleep 1
 title "3. One snapshot of it, staged"
 copy export --source "$source"
 tell_speed export
-kill "$writer"
-wait "$writer" || :
-writer=
+stop_writer
 
 title "4. Loaded, with its indexes and keys"
 copy load --target "$target"
@@ -187,15 +214,3 @@ echo "   exit status $status"
 [ "$status" -eq 1 ]
 
 title "Done in $(($(date +%s) - begun)) s."
-if [ -n "$keep" ]; then
-    cat <<END
-Kept:
-    psql '$source'
-    psql '$target'
-    $run
-To be rid of it:
-    su postgres -c '$bin/pg_ctl -D $tmp/source/data stop'
-    su postgres -c '$bin/pg_ctl -D $tmp/target/data stop'
-    rm -r $tmp
-END
-fi
