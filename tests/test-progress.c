@@ -123,6 +123,8 @@ watch(void)
 }
 
 #define assert_row(i, text) cr_assert_str_eq(seen.cells[i], text)
+#define assert_row_has(i, text)                                                \
+    cr_assert(strstr(seen.cells[i], text), "%s", seen.cells[i])
 
 static struct progress *
 make(enum progress_style style)
@@ -165,8 +167,8 @@ Test(progress, terminal_shows_the_total_and_a_line_for_each_worker_at_work)
     progress_at(c, 16 << 20, 1000);
     draw_later(p, 220);
     watch();
-    assert_row(0, "export     29 %     116 of 400 MB   0 bytes/s  1.00 k rows"
-                  "  ");
+    assert_row_has(0, "export     29 %     116 of 400 MB  ");
+    assert_row_has(0, " MB/s  1.00 k rows  00:00:0");
     assert_row(1, "       1   25 %   16.0 of 64.0 MB  public.t #1");
     assert_row(2, "");
 
@@ -175,8 +177,7 @@ Test(progress, terminal_shows_the_total_and_a_line_for_each_worker_at_work)
     draw_later(p, 160);
     watch();
     /* Done is done, however few bytes it was. */
-    cr_assert_eq(
-        strncmp(seen.cells[0], "export     41 %     164 of 400 MB ", 34), 0);
+    assert_row_has(0, "export     41 %     164 of 400 MB ");
     assert_row(1, "       1");
     assert_row(2, "       3                  0 bytes  public.u");
     assert_row(3, "");
@@ -279,6 +280,8 @@ Test(progress, log_gets_a_plain_line_a_lane_now_and_then)
 {
     cleanup_(progress_freep) struct progress *p = NULL;
     struct progress_cell *c;
+    double mb_per_s;
+    char last;
 
     catch_in_pipe();
     p = make(PROGRESS_AUTO);
@@ -290,9 +293,12 @@ Test(progress, log_gets_a_plain_line_a_lane_now_and_then)
     progress_at(c, 100 << 20, 5);
     progress_end(c, 0); /* lost: it does not count */
     draw_later(p, 1010);
-    cr_assert_str_eq(caught(),
-                     "export: 25 %, 100 of 400 MB, 0 bytes/s, 0 rows\n"
-                     "load: 25 %, 100 of 400 MB, 0 bytes/s, 0 rows\n");
+    cr_assert_eq(sscanf(caught(),
+                        "export: 25 %%, 100 of 400 MB, %lf MB/s, 0 rows\n"
+                        "load: 25 %%, 100 of 400 MB, 0 bytes/s, 0 row%c",
+                        &mb_per_s, &last),
+                 2);
+    cr_assert(mb_per_s > 0 && mb_per_s <= 100); /* in a second, or later */
     draw_later(p, 300);
     progress_finish(p);
     cr_assert_str_empty(caught());
@@ -307,10 +313,9 @@ Test(progress, speed_and_time_left_are_of_what_was_moved)
 
     catch_on_terminal(24, 80);
     p = make(PROGRESS_AUTO);
+    begun_ms = clock_ms();
     c = add_lane(p, 0, 1);
     progress_begin(c, "t", 300 << 20);
-    draw_later(p, 220);
-    begun_ms = clock_ms();
     progress_at(c, 50 << 20, 5);
     draw_later(p, 1000);
     ms = clock_ms() - begun_ms;

@@ -125,6 +125,7 @@ progress_lane(struct progress *p, const char *name, unsigned n_workers,
               uint64_t total, uint64_t done, struct err *err)
 {
     struct lane *lanes, l = {.total = total, .done = done};
+    uint64_t now_ms;
 
     lanes = realloc(p->lanes, (p->n_lanes + 1) * sizeof *lanes);
     if (!lanes)
@@ -141,9 +142,12 @@ progress_lane(struct progress *p, const char *name, unsigned n_workers,
     for (; l.n_cells < n_workers; l.n_cells++)
         pthread_mutex_init(&l.cells[l.n_cells].lock, NULL);
 
+    now_ms = clock_ms();
+    meter_read(&l.speed, now_ms, 0);
+    meter_read(&l.headway, now_ms, done);
     if (p->n_lanes == 0)
         p->next_ms =
-            clock_ms() + (p->look == MOVING ? FIRST_FRAME_MS : FIRST_LINE_MS);
+            now_ms + (p->look == MOVING ? FIRST_FRAME_MS : FIRST_LINE_MS);
     lanes[p->n_lanes++] = l;
     return 0;
 }
