@@ -135,7 +135,8 @@ own_mounts(void)
         cr_skip_test("mounting a file system needs root");
     if (unshare(CLONE_NEWNS) < 0)
         cr_skip_test("no mount namespace: %m");
-    cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        cr_skip_test("mounts are not our own, as in a chroot: %m");
 }
 
 static void
