@@ -48,7 +48,7 @@ INSERT INTO mixed OVERRIDING SYSTEM VALUE
         jsonb_build_object('seen', i % 3 = 0, 'score', pg_temp.mix(i) % 1000,
             'tag', 'tag-' || pg_temp.mix(i * 5) % 50),
         md5('reference ' || i)::uuid, md5('hash ' || i)
-    FROM generate_series(1, (:scale * 2000000)::bigint) AS i;
+    FROM generate_series(1, (:scale * 2500000)::bigint) AS i;
 SELECT setval('mixed_id_seq', max(id)) FROM mixed \g /dev/null
 ALTER TABLE mixed ADD PRIMARY KEY (id);
 CREATE INDEX mixed_by_time ON mixed (at);
@@ -63,7 +63,7 @@ INSERT INTO wide
         (SELECT string_agg(md5(i || ' ' || j) ||
                 ' was found where it had been the day before, and so: ', '')
             FROM generate_series(1, 10 + pg_temp.mix(i) % 120) AS j)
-    FROM generate_series(1, (:scale * 80000)::int) AS i;
+    FROM generate_series(1, (:scale * 40000)::int) AS i;
 ALTER TABLE wide ADD PRIMARY KEY (id);
 
 SELECT format('CREATE TABLE tiny_%s (id int PRIMARY KEY, name text);'

@@ -5,8 +5,9 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
-from cluster import TICK, children
+from cluster import TICK, children, empty_files
 from contests import Arena, Contestant
 
 SAMPLE_S = 0.2
@@ -42,8 +43,8 @@ def watch(process: subprocess.Popen) -> int:
 
 
 class Ring:
-    def __init__(self, arena: Arena):
-        self.arena = arena
+    def __init__(self, arena: Arena, patience_s: int):
+        self.arena, self.patience_s = arena, patience_s
         self.clusters = arena.source, arena.target
         self.spent = arena.root / "spent"
         self.messages = arena.root / "messages"
@@ -71,16 +72,19 @@ class Ring:
         return json.loads(self.spent.read_text()) | {"all_mb": most_kb / 1024}
 
     def lay_aside_output(self) -> None:
-        """Free the room but keep the names.  Where a file was deleted within
-        minutes ext4 passes it over, one by one, whenever it looks for a free
-        inode: the next contestant would pay for what the last one wrote."""
         old = self.arena.root / f"old-{self.n_old}"
         self.n_old += 1
         if self.arena.out.exists():
             self.arena.out.rename(old)
-        for path in old.rglob("*"):
-            if path.is_file():
-                os.truncate(path, 0)
+            empty_files(old)
+
+    def wait_for_quiet(self) -> None:
+        """A machine's other users come and go; wait a while for them to go."""
+        for _ in range(self.patience_s):
+            busy = busy_s()
+            time.sleep(1)
+            if busy_s() - busy < 0.05 * os.cpu_count():
+                break
 
     def servers_cpu_s(self) -> float:
         for cluster in self.clusters:
@@ -93,6 +97,7 @@ class Ring:
         for cluster in self.clusters:
             cluster.sql("CHECKPOINT")
         os.sync()
+        self.wait_for_quiet()
 
         servers = self.servers_cpu_s()
         busy = busy_s()
