@@ -6,6 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What helps whatever it was that failed. */
+static const struct {
+    int sys;
+    const char *text;
+} hints[] = {
+    {ENOSPC, "Make room on the file system that holds it, then run the same "
+             "command again."},
+    {EDQUOT, "Make room in the quota of the file system that holds it, then "
+             "run the same command again."},
+    {EFBIG, "Raise the limit on the size of files (ulimit -f, RLIMIT_FSIZE)."},
+};
+
 int
 err_set(struct err *err, enum err_class class, const char *fmt, ...)
 {
@@ -35,6 +47,10 @@ err_sys(struct err *err, int sys, const char *fmt, ...)
     vsnprintf(err->message, room, fmt, ap);
     va_end(ap);
     strcat(strcat(err->message, ": "), why);
+
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        if (hints[i].sys == sys)
+            err_hint(err, "%s", hints[i].text);
     return -1;
 }
 

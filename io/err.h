@@ -38,6 +38,7 @@ struct err {
 /*
  * These fill *err and return -1, so that callers write "return err_sys(...)".
  * Text that does not fit is cut, never at the cost of the errno's own text.
+ * An errno that has one remedy, like a full disk, brings its hint.
  */
 int err_set(struct err *err, enum err_class class, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

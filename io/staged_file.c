@@ -36,20 +36,10 @@ struct staged_file {
     EVP_MD_CTX *sha256;
 };
 
-/* Enter BROKEN, and add what helps to the error. */
 static int
-broken(struct staged_file *f, struct err *err)
+broken(struct staged_file *f)
 {
     f->state = BROKEN;
-    switch (err->sys) {
-    case ENOSPC:
-    case EDQUOT:
-        return err_hint(err, "Make room on the file system that holds it, "
-                             "then run the same command again.");
-    case EFBIG:
-        return err_hint(err, "Raise the limit on the size of files "
-                             "(ulimit -f, RLIMIT_FSIZE).");
-    }
     return -1;
 }
 
@@ -162,7 +152,7 @@ out_reserve(void *to, size_t min, unsigned char **room, struct err *err)
     assert(min <= BYTES_OUT_MIN_MAX);
 
     if (f->buffer->size - f->used < min && next_buffer(f, err) != 0)
-        return broken(f, err);
+        return broken(f);
     *room = f->buffer->data + f->used;
     return 0;
 }
@@ -184,7 +174,7 @@ out_advance(void *to, size_t n, struct err *err)
 
     if (!EVP_DigestUpdate(f->sha256, f->buffer->data + f->used, n)) {
         no_digest(f, err);
-        return broken(f, err);
+        return broken(f);
     }
     f->used += n;
     f->len += n;
@@ -244,7 +234,7 @@ staged_file_open(struct staged_file **ret, const struct staged_file_params *p,
 
     if (get_buffer(f, &f->buffer, err) || create_part(f, err) ||
         set_aside(f, p->expected_len, err))
-        return broken(f, err);
+        return broken(f);
     set_direct(f);
 
     *ret = take(f);
@@ -339,7 +329,7 @@ staged_file_commit(struct staged_file *f, struct staged_file_seal *ret,
     assert(f->state == OPEN);
 
     if (commit(f, &seal, err))
-        return broken(f, err);
+        return broken(f);
     f->state = COMMITTED;
     *ret = seal;
     return 0;

@@ -234,7 +234,9 @@ Test(cli, output_that_does_not_arrive_is_a_failure)
     cr_assert_eq(full.status, ERR_SYSTEM);
     cr_assert_str_eq(full.errors,
                      "pghaul: error: could not write to standard output: "
-                     "No space left on device\n");
+                     "No space left on device\n"
+                     "pghaul: hint: Make room on the file system that holds "
+                     "it, then run the same command again.\n");
     cr_assert_eq(closed.status, ERR_SYSTEM);
     cr_assert_str_eq(gone.errors,
                      "pghaul: error: could not write to standard output: "

@@ -21,6 +21,17 @@ Test(err, system_error_ends_with_the_reason_even_when_the_name_is_too_long)
                      ": No space left on device");
 }
 
+Test(err, full_disk_brings_its_hint_and_another_reason_does_not)
+{
+    struct err err;
+
+    err_sys(&err, ENOSPC, "could not write \"x\"");
+    cr_assert_str_eq(err.hint, "Make room on the file system that holds it, "
+                               "then run the same command again.");
+    err_sys(&err, EIO, "could not write \"x\"");
+    cr_assert_str_empty(err.hint);
+}
+
 Test(err, a_new_error_forgets_the_detail_and_hint_of_the_last)
 {
     struct err err;
