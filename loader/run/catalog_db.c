@@ -8,6 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static int
+hint_at_json(struct err *err)
+{
+    return err_hint(err, "If data/catalog.json is there, the export is "
+                         "complete: remove run.db, and load and verify go by "
+                         "that.");
+}
+
 int
 catalog_db_fail(struct catalog *c, struct err *err)
 {
@@ -24,6 +32,7 @@ catalog_db_fail(struct catalog *c, struct err *err)
     case SQLITE_CANTOPEN:
         sys = sys ? sys : EIO;
         break;
+    case SQLITE_ERROR: /* the SQL is ours, so what it names is missing */
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_CONSTRAINT:
@@ -43,8 +52,9 @@ catalog_db_fail(struct catalog *c, struct err *err)
     if (sys)
         return err_sys(err, sys, "could not access run catalogue \"%s\"",
                        c->path);
-    return err_set(err, class, "could not access run catalogue \"%s\": %s",
-                   c->path, sqlite3_errmsg(c->db));
+    err_set(err, class, "could not access run catalogue \"%s\": %s", c->path,
+            sqlite3_errmsg(c->db));
+    return class == ERR_CORRUPT ? hint_at_json(err) : -1;
 }
 
 int
@@ -56,7 +66,7 @@ catalog_db_corrupt(struct catalog *c, struct err *err, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(err->detail, sizeof err->detail, fmt, ap);
     va_end(ap);
-    return -1;
+    return hint_at_json(err);
 }
 
 /* Prepared before, and not in use by a caller further up. */
