@@ -25,7 +25,7 @@ open_parts(struct workplace *w, enum run_dir_mode mode, struct err *err)
     r = run_dir_open(&w->dir, o->dir, mode, err);
     if (!r)
         r = catalog_open(&w->catalog, w->dir, mode != RUN_DIR_LOOK, err);
-    if (!r && mode == RUN_DIR_OPEN)
+    if (!r && mode != RUN_DIR_LOOK)
         r = catalog_json_restore(w->catalog, w->dir, err);
     return r ? r : progress_new(&w->progress, style_of(o), err);
 }

@@ -63,8 +63,14 @@ check_ours(const struct run_dir *d, struct err *err)
     if (dir_each(d->fd, note_name, &found, err) < 0)
         return -1;
     if (found.run_db || (d->mode == RUN_DIR_CREATE && !found.foreign) ||
-        (d->mode == RUN_DIR_OPEN && was_carried(d)))
+        (d->mode != RUN_DIR_LOOK && was_carried(d)))
         return 0;
+    if (was_carried(d)) {
+        err_set(err, ERR_REFUSED, "no command has worked in \"%s\" yet",
+                d->path);
+        return err_hint(err, "It holds a run that was carried here: load it, "
+                             "or verify it.");
+    }
     err_set(err, ERR_USAGE, "\"%s\" is not a run directory", d->path);
     if (d->mode == RUN_DIR_CREATE)
         return err_hint(err, "Name a directory that is empty or does not "
