@@ -50,7 +50,8 @@ static int
 read_facts(const struct manifest_at *root, struct facts *f, struct err *err)
 {
     struct manifest_at source = manifest_object(root, "source");
-    const char *run, *lsn, *system_id, *encoding;
+    struct manifest_at schema = manifest_object(root, "schema");
+    const char *run, *lsn, *system_id, *encoding, *sha256;
     uint32_t high = 0, low = 0;
     int r;
 
@@ -59,9 +60,13 @@ read_facts(const struct manifest_at *root, struct facts *f, struct err *err)
     system_id = manifest_string(&source, "system_id");
     encoding = manifest_string(&source, "encoding");
     f->version = (int)manifest_u64(&source, "version", 90000, 10000000);
+    sha256 = manifest_string(&schema, "sha256");
     r = manifest_check(root->m, err);
     if (r)
         return r;
+    if (hex_decode(f->schema_sha256, sizeof f->schema_sha256, sha256))
+        return err_set(err, ERR_CORRUPT,
+                       "catalog.json: the checksum of the schema is malformed");
     if (sscanf(lsn, "%" SCNx32 "/%" SCNx32, &high, &low) != 2)
         return err_set(err, ERR_CORRUPT,
                        "catalog.json: lsn is not a log position");
@@ -73,6 +78,8 @@ read_facts(const struct manifest_at *root, struct facts *f, struct err *err)
     f->snapshot = strdup("");
     if (!f->run_id || !f->system_id || !f->encoding || !f->snapshot)
         return err_nomem(err);
+    if (facts_parse_run(f))
+        return err_set(err, ERR_CORRUPT, "catalog.json: run is not a UUID");
     r = read_name(&source, "database", &f->database, err);
     return r ? r : read_name(&source, "conninfo", &f->source, err);
 }

@@ -116,6 +116,15 @@ chunks_json(struct catalog *c, uint64_t table, json_t *list, struct err *err)
 
 /* ---- the document, member by member ---- */
 
+static json_t *
+schema_json(const struct facts *f)
+{
+    char sha256[2 * sizeof f->schema_sha256 + 1];
+
+    hex_encode(sha256, f->schema_sha256, sizeof f->schema_sha256);
+    return json_pack("{s:s,s:s}", "file", "schema.dump", "sha256", sha256);
+}
+
 static int
 write_head(struct manifest_writer *w, const struct facts *f, struct err *err)
 {
@@ -131,7 +140,9 @@ write_head(struct manifest_writer *w, const struct facts *f, struct err *err)
         r = manifest_writer_member(w, "run", json_string(f->run_id), err);
     if (!r)
         r = manifest_writer_member(w, "lsn", json_string(lsn), err);
-    return r ? r : manifest_writer_member(w, "source", source_json(f), err);
+    if (!r)
+        r = manifest_writer_member(w, "source", source_json(f), err);
+    return r ? r : manifest_writer_member(w, "schema", schema_json(f), err);
 }
 
 static int

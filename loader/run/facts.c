@@ -28,6 +28,12 @@ parse_uuid(const char *text, unsigned char ret[16])
     return *text ? -1 : hex_decode(ret, 16, digits);
 }
 
+int
+facts_parse_run(struct facts *f)
+{
+    return parse_uuid(f->run_id, f->run);
+}
+
 static int
 read_text(struct catalog *c, const char *key, char **ret, struct err *err)
 {
@@ -60,6 +66,20 @@ read_numbers(struct facts *f, struct catalog *c, struct err *err)
     return r;
 }
 
+static int
+read_schema(struct facts *f, struct catalog *c, struct err *err)
+{
+    char *sha256 = NULL;
+    int r = read_text(c, "schema.sha256", &sha256, err);
+
+    if (!r && f->state != FACTS_NEW &&
+        (!sha256 || hex_decode(f->schema_sha256, 32, sha256)))
+        r = err_set(err, ERR_CORRUPT,
+                    "the run catalogue does not say what schema.dump is");
+    free(sha256);
+    return r;
+}
+
 int
 facts_read(struct facts *ret, struct catalog *c, struct err *err)
 {
@@ -79,8 +99,10 @@ facts_read(struct facts *ret, struct catalog *c, struct err *err)
         r = read_text(c, "source.encoding", &f.encoding, err);
     if (!r)
         r = read_text(c, "source.conninfo", &f.source, err);
+    if (!r)
+        r = read_schema(&f, c, err);
     if (!r && f.state != FACTS_NEW &&
-        (!f.run_id || parse_uuid(f.run_id, f.run) || !f.encoding))
+        (!f.run_id || facts_parse_run(&f) || !f.encoding))
         r = err_set(err, ERR_CORRUPT,
                     "the run catalogue does not say which run it is of");
     if (r)
@@ -93,7 +115,7 @@ facts_read(struct facts *ret, struct catalog *c, struct err *err)
 int
 facts_write(const struct facts *f, struct catalog *c, struct err *err)
 {
-    char version[16], lsn[24];
+    char version[16], lsn[24], sha256[2 * sizeof f->schema_sha256 + 1];
     const char *const pairs[][2] = {
         {"run.id", f->run_id},
         {"export.state", state_names[f->state]},
@@ -104,12 +126,14 @@ facts_write(const struct facts *f, struct catalog *c, struct err *err)
         {"source.database", f->database},
         {"source.encoding", f->encoding},
         {"source.conninfo", f->source},
+        {"schema.sha256", sha256},
     };
     int r = 0;
 
     snprintf(version, sizeof version, "%d", f->version);
     snprintf(lsn, sizeof lsn, "%" PRIX32 "/%" PRIX32, (uint32_t)(f->lsn >> 32),
              (uint32_t)f->lsn);
+    hex_encode(sha256, f->schema_sha256, sizeof f->schema_sha256);
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs && !r; i++)
         r = catalog_set(c, pairs[i][0], pairs[i][1], err);
     return r;

@@ -28,9 +28,13 @@ struct facts {
     char *system_id; /* of the source cluster */
     char *database;  /* its name there */
     char *encoding;
-    int version;  /* of the source server: 150018 */
-    char *source; /* where it came from, without secrets */
+    int version;                     /* of the source server: 150018 */
+    char *source;                    /* where it came from, without secrets */
+    unsigned char schema_sha256[32]; /* of data/schema.dump */
 };
+
+/* Fill run from run_id; -1 when that is not a UUID. */
+int facts_parse_run(struct facts *f);
 
 /* All is NULL and 0 in a fresh run. */
 int facts_read(struct facts *ret, struct catalog *c, struct err *err);

@@ -7,6 +7,7 @@
 #include "loader/pg/conninfo.h"
 #include "loader/pg/session.h"
 #include "loader/run/catalog_json.h"
+#include "loader/run/staged.h"
 #include "loader/source/export_lane.h"
 #include "loader/source/keeper.h"
 #include "loader/source/schema_dump.h"
@@ -146,6 +147,9 @@ write_down(struct export *x, const struct keeper_look *keeper,
 {
     int r;
 
+    r = staged_digest(x->dir, "schema.dump", now->schema_sha256, err);
+    if (r)
+        return r;
     now->snapshot = strdup(keeper->origin);
     if (!now->snapshot)
         return err_nomem(err);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "loader/pg/tool.h"
+#include "loader/run/staged.h"
 #include "loader/target/toc.h"
 
 enum { LIST_MAX = 256 << 20 }; /* bytes of pg_restore -l that we accept */
@@ -76,6 +77,9 @@ schema_open(struct schema **ret, const struct schema_params *p, struct err *err)
     cleanup_(schema_freep) struct schema *s = NULL;
     int r;
 
+    r = staged_check(p->dir, "schema.dump", p->sha256, err);
+    if (r)
+        return r;
     s = calloc(1, sizeof *s);
     if (!s)
         return err_nomem(err);

@@ -24,14 +24,15 @@ struct schema;
 enum schema_section { SCHEMA_PRE_DATA, SCHEMA_POST_DATA };
 
 struct schema_params {
-    const struct run_dir *dir; /* borrowed */
-    const struct stop *stop;   /* borrowed */
-    int major;                 /* of the server that was dumped */
-    int no_owner;              /* objects belong to who loads */
-    int no_acl;                /* without GRANT and REVOKE */
+    const struct run_dir *dir;   /* borrowed */
+    const struct stop *stop;     /* borrowed */
+    const unsigned char *sha256; /* of schema.dump */
+    int major;                   /* of the server that was dumped */
+    int no_owner;                /* objects belong to who loads */
+    int no_acl;                  /* without GRANT and REVOKE */
 };
 
-/* Lists RUN/data/schema.dump. */
+/* Checks RUN/data/schema.dump and lists it. */
 int schema_open(struct schema **ret, const struct schema_params *p,
                 struct err *err);
 struct schema *schema_free(struct schema *s);
