@@ -61,11 +61,24 @@ session_flush(struct session *s, struct err *err)
     return r < 0 ? fail(s, NULL, err) : 0;
 }
 
+/* Settings made for the statement that follows them are not what is done. */
+static const char *
+past_settings(const char *sql)
+{
+    const char *end;
+
+    while (strncmp(sql, "SET LOCAL ", 10) == 0 && (end = strchr(sql, ';')) &&
+           end[1 + strspn(end + 1, " \n")])
+        sql = end + 1 + strspn(end + 1, " \n");
+    return sql;
+}
+
 /* "LOCK TABLE" of "LOCK TABLE x": upper-case words, two at most. */
 static void
-note_doing(struct session *s, const char *sql)
+note_doing(struct session *s, const char *statements)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *sql = past_settings(statements);
     size_t first = strspn(sql, letters);
     size_t second = sql[first] == ' ' ? strspn(sql + first + 1, letters) : 0;
 

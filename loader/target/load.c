@@ -57,9 +57,13 @@ restore_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
     (void)oid;
     if (!r)
         r = require_other_name(x, entry, err);
-    return r ? r
-             : load_lane_entry(&x->lane, x->session, LEDGER_PRE_DATA, entry,
-                               err);
+    if (r)
+        return r;
+    r = load_lane_entry(&x->lane, x->session, LEDGER_PRE_DATA, entry, err);
+    if (r && !err->detail[0])
+        err_detail(err, "It belongs to the schema's %s %s.", entry->type,
+                   entry->name);
+    return r;
 }
 
 /* An entry that waits for the data; an index or key for its table's only. */
