@@ -310,6 +310,7 @@ attend(struct child *c, const struct tool_params *p, struct catch *to)
 static int
 finish(struct child *c, const struct tool_params *p, int r, struct err *err)
 {
+    const enum err_class class = p->conninfo ? ERR_SERVER : ERR_SYSTEM;
     int status;
 
     if (r < 0)
@@ -328,10 +329,10 @@ finish(struct child *c, const struct tool_params *p, int r, struct err *err)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     if (WIFEXITED(status))
-        err_set(err, ERR_SERVER, "%s failed with exit status %d", stem(p->path),
+        err_set(err, class, "%s failed with exit status %d", stem(p->path),
                 WEXITSTATUS(status));
     else
-        err_set(err, ERR_SERVER, "%s was ended by signal %d", stem(p->path),
+        err_set(err, class, "%s was ended by signal %d", stem(p->path),
                 WTERMSIG(status));
     while (c->n_words > 0 && c->words[c->n_words - 1] == '\n')
         c->n_words--;

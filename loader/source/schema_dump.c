@@ -58,6 +58,21 @@ exclude_ledgers(char **ret, struct session *s, struct err *err)
                : 0;
 }
 
+/* pg_dump says that the disk is full in words only. */
+static int
+explain(int fd, struct err *err)
+{
+    enum { SOME = 4096 };
+    off_t end = lseek(fd, 0, SEEK_END);
+    struct err said = *err;
+
+    if (err->class != ERR_SERVER || end < 0 ||
+        fallocate(fd, 0, end, SOME) == 0 || errno != ENOSPC)
+        return -1;
+    err_sys(err, ENOSPC, "could not write \"%s\"", PART);
+    return err_detail(err, "%s", said.detail);
+}
+
 /* Into a file that gets its name when all of it is on disk. */
 static int
 run_into_file(const struct run_dir *dir, struct tool_params *p, struct err *err)
@@ -70,8 +85,7 @@ run_into_file(const struct run_dir *dir, struct tool_params *p, struct err *err)
     if (p->stdout_fd < 0)
         return err_sys(err, errno, "could not create \"%s\"", PART);
     r = tool_run(p, err);
-    if (!r)
-        r = make_durable(dir, p->stdout_fd, err);
+    r = r ? explain(p->stdout_fd, err) : make_durable(dir, p->stdout_fd, err);
     close(p->stdout_fd);
     return r;
 }
