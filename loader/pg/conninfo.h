@@ -39,7 +39,8 @@ int conninfo_display(char **ret, const char *conninfo, struct err *err);
  * an unnamed file in memory (memfd, 0600) which the child inherits and finds
  * as its passfile; it never stands in an argument, an environment variable or
  * a file on disk.  A secret that has no such way, a key's passphrase
- * (sslpassword), is refused.
+ * (sslpassword), is refused.  A child that connects to nothing (conninfo is
+ * NULL) gets the environment.
  */
 struct conninfo_child {
     char *conninfo;

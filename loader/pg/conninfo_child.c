@@ -132,12 +132,10 @@ make_env(char ***ret, struct err *err)
     return 0;
 }
 
-int
-conninfo_child_new(struct conninfo_child *ret, const char *conninfo,
-                   struct err *err)
+static int
+describe(struct conninfo_child *c, const char *conninfo, struct err *err)
 {
     cleanup_(conninfo_options_freep) PQconninfoOption *options = NULL;
-    struct conninfo_child c = {.passfile_fd = -1};
     const char *password;
     int r;
 
@@ -151,11 +149,20 @@ conninfo_child_new(struct conninfo_child *ret, const char *conninfo,
     if (!password)
         password = getenv("PGPASSWORD");
     if (password)
-        r = make_passfile(&c.passfile_fd, password, err);
-    if (!r)
-        r = make_string(&c.conninfo, options, c.passfile_fd, err);
-    if (!r)
-        r = make_env(&c.env, err);
+        r = make_passfile(&c->passfile_fd, password, err);
+    return r ? r : make_string(&c->conninfo, options, c->passfile_fd, err);
+}
+
+int
+conninfo_child_new(struct conninfo_child *ret, const char *conninfo,
+                   struct err *err)
+{
+    struct conninfo_child c = {.passfile_fd = -1};
+    int r;
+
+    r = make_env(&c.env, err);
+    if (!r && conninfo)
+        r = describe(&c, conninfo, err);
     if (r) {
         conninfo_child_free(&c);
         return r;

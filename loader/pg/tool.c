@@ -21,8 +21,6 @@ enum {
     LAST_WORDS = 900, /* of a child's messages; fits into err.detail */
 };
 
-extern char **environ;
-
 /* ---- finding ---- */
 
 /* The major version that "PATH --version" prints; 0 when it does not run. */
@@ -167,7 +165,7 @@ spawn(struct child *c, const struct tool_params *p, const char *const *argv,
         posix_spawn_file_actions_adddup2(&files, db->passfile_fd,
                                          db->passfile_fd);
     r = posix_spawn(&c->pid, p->path, &files, NULL, (char *const *)argv,
-                    db->env ? db->env : environ);
+                    db->env);
     posix_spawn_file_actions_destroy(&files);
     return r;
 }
@@ -183,7 +181,7 @@ close_pair(int fds[2])
 static int
 start(struct child *c, const struct tool_params *p, struct err *err)
 {
-    struct conninfo_child db = {.passfile_fd = -1};
+    struct conninfo_child db;
     const char *argv[MAX_ARGS + 4] = {stem(p->path)};
     int out[2] = {-1, -1}, errors[2] = {-1, -1};
     size_t n = 1;
@@ -193,10 +191,10 @@ start(struct child *c, const struct tool_params *p, struct err *err)
         assert(n < MAX_ARGS);
         argv[n++] = p->args[i];
     }
+    r = conninfo_child_new(&db, p->conninfo, err);
+    if (r)
+        return r;
     if (p->conninfo) {
-        r = conninfo_child_new(&db, p->conninfo, err);
-        if (r)
-            return r;
         argv[n++] = "-d";
         argv[n++] = db.conninfo;
     }
