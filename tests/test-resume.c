@@ -10,7 +10,8 @@
 #include "io/clock.h"
 #include "tests/moves.h"
 
-SERVERS({"source"}, {"target"})
+/* What the target was not asked to make durable is not, when it crashes. */
+SERVERS({"source"}, {"target", .conf = "wal_writer_delay = 10s"})
 
 enum { MOMENTS = 20 };
 
@@ -133,7 +134,15 @@ Test(resume, load_killed_again_and_again_comes_to_its_end)
     moves_assert_equal(source, target);
 }
 
-Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end)
+static void
+await(const char *conninfo, const char *condition)
+{
+    while (strcmp(server_value(conninfo, condition), "t") != 0)
+        usleep(1000);
+}
+
+Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end,
+     .timeout = 120)
 {
     const char *source = moves_source();
     const char *target = server_database("target");
@@ -145,7 +154,9 @@ Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end)
 
     moves_export(source, run_dir);
     p = server_program_start(command);
-    usleep(500 * 1000);
+    await(target, "SELECT to_regclass('shop.orders') IS NOT NULL");
+    await(target,
+          "SELECT count(*) > 0 FROM pghaul.ledger WHERE kind = 'chunk'");
     server_crash("target");
     usleep(300 * 1000);
     server_start("target");
@@ -187,7 +198,7 @@ Test(resume, second_process_is_told_who_is_at_work)
 
     /* The first waits for this lock, and holds the directory meanwhile. */
     holder = server_program_start((const char *const[]){
-        "psql", "-qd", source, "-c",
+        moves_path(server_bin_dir(), "psql"), "-qd", source, "-c",
         "BEGIN; LOCK TABLE shop.orders; SELECT pg_sleep(3)", NULL});
     usleep(500 * 1000);
     first = server_program_start(command);

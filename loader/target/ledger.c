@@ -226,17 +226,28 @@ ledger_read(const struct ledger *l, struct session *s, struct catalog *c,
     return r ? r : catalog_commit(c, err);
 }
 
-int
-ledger_finish(const struct ledger *l, struct session *s, struct err *err)
+static int
+set_run(const struct ledger *l, struct session *s, const char *what,
+        struct err *err)
 {
     cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
     cleanup_(session_freememp) char *run = session_literal(s, l->run);
 
     if (!schema || !run)
         return err_nomem(err);
-    return session_execf(s, err,
-                         "BEGIN; SET LOCAL synchronous_commit = on;"
-                         "UPDATE %s.run SET finished = pg_catalog.now()"
-                         " WHERE run = %s; COMMIT",
-                         schema, run);
+    return session_execf(s, err, "UPDATE %s.run SET %s WHERE run = %s", schema,
+                         what, run);
+}
+
+int
+ledger_settle(const struct ledger *l, struct session *s, struct err *err)
+{
+    /* A transaction that writes nothing would not wait. */
+    return set_run(l, s, "source = source", err);
+}
+
+int
+ledger_finish(const struct ledger *l, struct session *s, struct err *err)
+{
+    return set_run(l, s, "finished = pg_catalog.now()", err);
 }

@@ -11,8 +11,7 @@
  *
  * A row is written in the transaction that does what the row says.  So after
  * any failure, also of the target itself, the ledger is right, and nothing
- * else needs to be.  The same holds with synchronous_commit off: rows and
- * ledger are lost together.
+ * else needs to be.
  */
 
 #include <stdint.h>
@@ -52,6 +51,8 @@ int ledger_claim(const struct ledger *l, struct session *s,
 int ledger_read(const struct ledger *l, struct session *s, struct catalog *c,
                 struct err *err);
 
-/* The load is complete: with a commit that waits for the disk, which makes
-   all earlier ones durable too. */
+/* A commit that waits for the disk makes those before it durable too. */
+int ledger_settle(const struct ledger *l, struct session *s, struct err *err);
+
+/* The load is complete. */
 int ledger_finish(const struct ledger *l, struct session *s, struct err *err);

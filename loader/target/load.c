@@ -159,6 +159,8 @@ restore_schema(struct load *x, struct err *err)
     if (!r)
         r = schema_each(schema, SCHEMA_PRE_DATA, restore_entry, x, err);
     if (!r)
+        r = ledger_settle(&x->lane.ledger, x->session, err);
+    if (!r)
         r = list_post_data(x, schema, err);
     return r;
 }

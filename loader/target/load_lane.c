@@ -77,12 +77,12 @@ give_up(void *arg, void *task, const struct err *why, struct err *err)
 /* ---- sessions ---- */
 
 /*
- * Rows and ledger are lost together, so commits need not wait for the disk;
- * the last one of the load does.  Sorting for an index may use more memory
- * than the server's modest default.
+ * A commit waits for the disk: what it did goes into our catalogue, and a
+ * target that crashes and comes back while we are at work must not know less.
+ * Sorting for an index may use more memory than the server's modest default.
  */
 static const char settings[] =
-    "SET synchronous_commit = off;"
+    "SET synchronous_commit = on;"
     "SET check_function_bodies = off;"
     "SELECT pg_catalog.set_config('maintenance_work_mem', '256MB', false)"
     " FROM pg_catalog.pg_settings"
@@ -163,7 +163,11 @@ load_lane_entry(const struct load_lane *lane, struct session *s,
     struct err ignored;
     int r;
 
-    r = session_exec(s, "BEGIN", err);
+    r = session_exec(s,
+                     kind == LEDGER_PRE_DATA
+                         ? "BEGIN; SET LOCAL synchronous_commit = off"
+                         : "BEGIN",
+                     err);
     if (r)
         return r;
     r = ledger_claim(&lane->ledger, s, kind, entry->id, 0, err);

@@ -41,7 +41,8 @@ int load_lane_connect(const struct load_lane *lane, struct session **s,
                       struct err *err);
 
 /* Execute an entry and write it into the ledger, as one; nothing when it is
-   there already. */
+   there already.  One before the data is durable with ledger_settle() only:
+   they are many. */
 int load_lane_entry(const struct load_lane *lane, struct session *s,
                     enum ledger_kind kind, const struct catalog_entry *entry,
                     struct err *err);
