@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCK_WAIT_S = 30 };
-
 struct snapshot {
     struct session *session; /* borrowed */
     char *id;
@@ -72,7 +70,7 @@ snapshot_session(const struct snapshot *n)
 
 /* "LOCK TABLE ONLY a, ONLY b ... IN ACCESS SHARE MODE" */
 static char *
-lock_statement(const char *const *tables, unsigned n_tables)
+lock_statement(const char *const *tables, unsigned n_tables, unsigned wait_s)
 {
     char *sql = NULL;
     size_t len;
@@ -80,7 +78,7 @@ lock_statement(const char *const *tables, unsigned n_tables)
 
     if (!f)
         return NULL;
-    fprintf(f, "SET LOCAL lock_timeout = '%ds'; LOCK TABLE ", LOCK_WAIT_S);
+    fprintf(f, "SET LOCAL lock_timeout = '%us'; LOCK TABLE ", wait_s);
     for (unsigned i = 0; i < n_tables; i++)
         fprintf(f, "%sONLY %s", i ? ", " : "", tables[i]);
     fprintf(f, " IN ACCESS SHARE MODE; SET LOCAL lock_timeout = 0");
@@ -92,12 +90,12 @@ lock_statement(const char *const *tables, unsigned n_tables)
 
 int
 snapshot_lock(struct snapshot *n, const char *const *tables, unsigned n_tables,
-              struct err *err)
+              unsigned wait_s, struct err *err)
 {
     char *sql;
     int r;
 
-    sql = lock_statement(tables, n_tables);
+    sql = lock_statement(tables, n_tables, wait_s);
     if (!sql)
         return err_nomem(err);
     r = session_exec(n->session, sql, err);

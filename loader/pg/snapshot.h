@@ -37,11 +37,11 @@ struct session *snapshot_session(const struct snapshot *n);
 
 /*
  * Lock these tables (qualified, quoted names) for as long as the snapshot
- * lives.  Waits at most half a minute for whoever holds a stronger lock; then
+ * lives.  Waits at most so many seconds for whoever holds a stronger lock; then
  * ERR_REFUSED.
  */
 int snapshot_lock(struct snapshot *n, const char *const *tables,
-                  unsigned n_tables, struct err *err);
+                  unsigned n_tables, unsigned wait_s, struct err *err);
 
 /*
  * A session, opened (*s is NULL) or reopened, in a transaction that sees the

@@ -52,7 +52,7 @@ take_first(struct keeper *k, struct err *err)
     if (!r)
         r = snapshot_take(&h->snapshot, h->session, err);
     if (!r)
-        r = locks_take(h->snapshot, err);
+        r = locks_take(h->snapshot, LOCKS_WAIT_S, err);
     if (!r)
         snprintf(k->origin, sizeof k->origin, "%s", snapshot_id(h->snapshot));
     return r;
@@ -87,7 +87,7 @@ repair(struct keeper *k, struct err *err)
     int r, done = 0;
 
     if (!k->holders[k->locker].snapshot) {
-        r = locks_take(alive->snapshot, err);
+        r = locks_take(alive->snapshot, LOCKS_WAIT_S, err);
         if (r)
             return r;
         k->locker = (int)(alive - k->holders);

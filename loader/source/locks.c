@@ -3,11 +3,16 @@
 
 #include "loader/source/relations.h"
 
+struct locks {
+    struct snapshot *snapshot;
+    unsigned wait_s;
+};
+
 static int
 lock_page(void *arg, const PGresult *page, struct err *err)
 {
-    struct snapshot *n = arg;
-    struct session *s = snapshot_session(n);
+    const struct locks *l = arg;
+    struct session *s = snapshot_session(l->snapshot);
     char *names[RELATIONS_PAGE] = {0};
     int n_names = PQntuples(page), r = 0;
 
@@ -18,15 +23,18 @@ lock_page(void *arg, const PGresult *page, struct err *err)
             r = err_nomem(err);
     }
     if (!r)
-        r = snapshot_lock(n, (const char *const *)names, (unsigned)n_names,
-                          err);
+        r = snapshot_lock(l->snapshot, (const char *const *)names,
+                          (unsigned)n_names, l->wait_s, err);
     for (int i = 0; i < n_names; i++)
         session_freemem(names[i]);
     return r;
 }
 
 int
-locks_take(struct snapshot *n, struct err *err)
+locks_take(struct snapshot *n, unsigned wait_s, struct err *err)
 {
-    return relations_each_page(snapshot_session(n), "{r,p}", lock_page, n, err);
+    struct locks l = {n, wait_s};
+
+    return relations_each_page(snapshot_session(n), "{r,p}", lock_page, &l,
+                               err);
 }

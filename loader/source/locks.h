@@ -7,5 +7,7 @@
 #include "io/err.h"
 #include "loader/pg/snapshot.h"
 
-/* Waits at most half a minute for who holds a stronger lock, then names it. */
-int locks_take(struct snapshot *n, struct err *err);
+enum { LOCKS_WAIT_S = 30 };
+
+/* Waits at most so long for who holds a stronger lock on one of them. */
+int locks_take(struct snapshot *n, unsigned wait_s, struct err *err);
