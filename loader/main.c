@@ -174,7 +174,8 @@ run_command(const struct command *c, int argc, char **argv, struct err *err)
         return 0;
     }
     r = c->run(&(struct command_context){&options, stop}, err);
-    if (r < 0 && options.json && err->class != ERR_DIFFERS)
+    if (r < 0 && options.json && err->class != ERR_DIFFERS &&
+        err->class != c->verdict)
         print_json(err);
     return r;
 }

@@ -31,6 +31,9 @@ struct command {
     uint64_t requires; /* OPTION_SET(...) | ...: without these, an error */
     uint64_t takes;    /* further ones */
     int (*run)(const struct command_context *ctx, struct err *err);
+    /* A failure of this class is a result too, as ERR_DIFFERS always is: with
+       --json it has been written.  0: there is none. */
+    enum err_class verdict;
 };
 
 /* In the order of a run; ends in NULL.  What the program starts itself is not
@@ -40,6 +43,7 @@ extern const struct command *const commands[];
 /* <0: ERR_USAGE, there is none of that name. */
 int command_find(const struct command **ret, const char *name, struct err *err);
 
+extern const struct command command_check;
 extern const struct command command_export;
 extern const struct command command_load;
 extern const struct command command_clone;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/cleanup.h"
+#include "io/printable.h"
+#include "loader/cli/command.h"
+#include "loader/source/preflight.h"
+
+static const char *const levels[] = {
+    [FINDING_OK] = "ok",
+    [FINDING_WARNING] = "warning",
+    [FINDING_ERROR] = "error",
+};
+
+enum { LEVEL_WIDTH = 9, NAME_WIDTH = 23, SHOWN = PRINTABLE_SIZE(1024) };
+
+static void
+print_findings(const struct findings *f, int quiet)
+{
+    char shown[SHOWN];
+
+    for (unsigned i = 0; i < f->n; i++) {
+        const struct finding *x = &f->list[i];
+
+        if (quiet && x->level == FINDING_OK)
+            continue;
+        printf("%-*s%-*s%s\n", LEVEL_WIDTH, levels[x->level], NAME_WIDTH,
+               x->name, printable(shown, sizeof shown, x->seen));
+        if (*x->advice)
+            printf("%*s%s\n", LEVEL_WIDTH + NAME_WIDTH, "",
+                   printable(shown, sizeof shown, x->advice));
+    }
+}
+
+static void
+print_json(const struct findings *f)
+{
+    char seen[SHOWN], advice[SHOWN];
+    json_t *list = json_array();
+    json_t *all = json_pack("{s:o}", "findings", list);
+
+    for (unsigned i = 0; i < f->n; i++) {
+        const struct finding *x = &f->list[i];
+
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s}", "name", x->name, "level",
+                            levels[x->level], "seen",
+                            printable(seen, sizeof seen, x->seen), "advice",
+                            printable(advice, sizeof advice, x->advice)));
+    }
+    json_dumpf(all, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(all);
+}
+
+static int
+run(const struct command_context *ctx, struct err *err)
+{
+    cleanup_(findings_clear) struct findings f = {0};
+    const struct options *o = ctx->options;
+    const struct preflight_params params = {
+        .source = o->source,
+        .target = o->target,
+        .dir = o->dir,
+        .jobs = o->jobs,
+        .stop = ctx->stop,
+    };
+    int r = preflight_run(&params, &f, err);
+
+    if (r)
+        return r;
+    if (o->json)
+        print_json(&f);
+    else
+        print_findings(&f, o->quiet);
+    if (f.n_errors == 0)
+        return 0;
+    return err_set(err, ERR_REFUSED, "%u finding%s in the way of a copy",
+                   f.n_errors, f.n_errors == 1 ? " is" : "s are");
+}
+
+const struct command command_check = {
+    .name = "check",
+    .summary = "find out whether it can be done, and what to change",
+    .description =
+        "Tries what the copy does: exports a snapshot and imports it on "
+        "another connection, locks every table for a moment.  Looks at "
+        "versions, privileges, limits and room, with --target there too.  "
+        "Changes nothing."
+        "\n\n"
+        "Each finding is ok, a warning (it can be done), or an error; with an "
+        "error the exit status is 6.",
+    .requires = OPTION_SET(source),
+    .takes = OPTION_SET(target) | OPTION_SET(dir) | OPTION_SET(jobs) |
+             OPTION_SET(json) | OPTION_SET(quiet),
+    .run = run,
+    .verdict = ERR_REFUSED,
+};
