@@ -2,9 +2,14 @@
 #include "tests/moves.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/clock.h"
 
 static const char shop[] =
     "CREATE SCHEMA shop;"
@@ -84,7 +89,46 @@ moves_load(const char *target, const char *dir)
     cr_assert_eq(run.status, 0, "load: %s", run.errors);
 }
 
+unsigned
+moves_seed(void)
+{
+    const char *given = getenv("PGHAUL_SEED");
+    unsigned n = given ? (unsigned)atoi(given) : (unsigned)time(NULL);
+
+    fprintf(stderr, "# PGHAUL_SEED=%u\n", n);
+    return n;
+}
+
+struct server_run
+moves_kill(const char *const argv[], unsigned after_us, int signal)
+{
+    struct server_program p = server_program_start(argv);
+
+    usleep(after_us);
+    kill(p.pid, signal);
+    return server_program_wait(&p);
+}
+
+unsigned
+moves_duration_us(const char *const argv[])
+{
+    uint64_t begun = clock_ns();
+    struct server_run run = server_run(argv);
+
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    return (unsigned)((clock_ns() - begun) / 1000);
+}
+
 /* ---- judges ---- */
+
+void
+moves_assert_verified(const char *target, const char *dir)
+{
+    struct server_run run =
+        moves_pghaul("verify", "--target", target, "--dir", dir);
+
+    cr_assert_eq(run.status, 0, "verify: %s", run.errors);
+}
 
 static char *
 schema_of(const char *conninfo)

@@ -13,8 +13,22 @@
 const char *moves_source(void);
 
 /* Run "pghaul WORDS..." (NULL ends them); output as in server.h. */
-#define moves_pghaul(...)                                                      \
-    server_run((const char *const[]){server_pghaul(), __VA_ARGS__, NULL})
+#define moves_pghaul(...) server_run(moves_words(__VA_ARGS__))
+
+#define moves_words(...)                                                       \
+    (const char *const[])                                                      \
+    {                                                                          \
+        server_pghaul(), __VA_ARGS__, NULL                                     \
+    }
+
+/* Random moments, the same again with PGHAUL_SEED=n: for rand_r(). */
+unsigned moves_seed(void);
+/* Start the program, wait, and end it the hard way (or whatever signal).
+   What it said is returned; it may have been faster. */
+struct server_run moves_kill(const char *const argv[], unsigned after_us,
+                             int signal);
+/* Run it to its end, which must be 0, and say how long it took. */
+unsigned moves_duration_us(const char *const argv[]);
 
 /* Export source into dir and load it into target, with small chunks; fails
    the test unless both end with 0. */
@@ -27,6 +41,9 @@ void moves_assert_equal(const char *source, const char *target);
 
 /* The schema alone, without ledgers. */
 void moves_assert_same_schema(const char *source, const char *target);
+
+/* The same rows by pghaul's own word. */
+void moves_assert_verified(const char *target, const char *dir);
 
 /* The rows alone. */
 void moves_assert_same_tables(const char *source, const char *target);

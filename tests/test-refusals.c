@@ -91,11 +91,8 @@ assert_refused(const struct server_run *run, const char *name, int status,
 static void
 assert_arrives(const char *source, const char *run_dir, const char *target)
 {
-    struct server_run run;
-
     moves_load(target, run_dir);
-    run = moves_pghaul("verify", "--target", target, "--dir", run_dir);
-    cr_assert_eq(run.status, 0, "%s", run.errors);
+    moves_assert_verified(target, run_dir);
     cr_assert_str_eq(server_fingerprint(target, "public.a"),
                      server_fingerprint(source, "public.a"));
     cr_assert_str_eq(server_fingerprint(target, "public.b"),

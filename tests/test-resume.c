@@ -15,63 +15,15 @@ SERVERS({"source"}, {"target", .conf = "wal_writer_delay = 10s"})
 
 enum { MOMENTS = 20 };
 
-/* Random moments, the same again with PGHAUL_SEED=n. */
-static unsigned
-seed(void)
-{
-    const char *given = getenv("PGHAUL_SEED");
-    unsigned n = given ? (unsigned)atoi(given) : (unsigned)time(NULL);
-
-    fprintf(stderr, "# PGHAUL_SEED=%u\n", n);
-    return n;
-}
-
-/* Start the program, wait, and end it the hard way (or whatever signal).
-   What it said is returned; it may have been faster. */
-static struct server_run
-run_and_kill(const char *const argv[], unsigned after_us, int signal)
-{
-    struct server_program p = server_program_start(argv);
-
-    usleep(after_us);
-    kill(p.pid, signal);
-    return server_program_wait(&p);
-}
-
-#define words(...)                                                             \
-    (const char *const[])                                                      \
-    {                                                                          \
-        server_pghaul(), __VA_ARGS__, NULL                                     \
-    }
-
-static void
-assert_verified(const char *target, const char *run_dir)
-{
-    struct server_run run =
-        moves_pghaul("verify", "--target", target, "--dir", run_dir);
-
-    cr_assert_eq(run.status, 0, "verify: %s", run.errors);
-}
-
-static unsigned
-duration_us(const char *const argv[])
-{
-    uint64_t begun = clock_ns();
-    struct server_run run = server_run(argv);
-
-    cr_assert_eq(run.status, 0, "%s", run.errors);
-    return (unsigned)((clock_ns() - begun) / 1000);
-}
-
 Test(resume, export_killed_at_any_moment_goes_on_in_the_same_snapshot)
 {
     const char *source = moves_source(), *dir = server_tmp_dir();
     const char *first = moves_path(dir, "undisturbed");
-    unsigned state = seed(), usual, n_went_on = 0;
+    unsigned state = moves_seed(), usual, n_went_on = 0;
     char name[16];
 
-    usual = duration_us(words("export", "--source", source, "--dir", first,
-                              "--chunk-size", "1MB"));
+    usual = moves_duration_us(moves_words("export", "--source", source, "--dir",
+                                          first, "--chunk-size", "1MB"));
     for (unsigned i = 0; i < MOMENTS; i++) {
         const char *run_dir, *target = server_database("target");
         const char *const *command;
@@ -79,15 +31,15 @@ Test(resume, export_killed_at_any_moment_goes_on_in_the_same_snapshot)
 
         snprintf(name, sizeof name, "run-%u", i);
         run_dir = moves_path(dir, name);
-        command = words("export", "--source", source, "--dir", run_dir,
-                        "--chunk-size", "1MB");
-        run_and_kill(command, (unsigned)rand_r(&state) % usual, SIGKILL);
+        command = moves_words("export", "--source", source, "--dir", run_dir,
+                              "--chunk-size", "1MB");
+        moves_kill(command, (unsigned)rand_r(&state) % usual, SIGKILL);
         run = server_run(command);
         cr_assert_eq(run.status, 0, "moment %u: %s", i, run.errors);
         n_went_on += strstr(run.errors, "going on in snapshot") != NULL;
 
         moves_load(target, run_dir);
-        assert_verified(target, run_dir);
+        moves_assert_verified(target, run_dir);
         moves_assert_same_tables(source, target);
     }
     cr_assert_gt(n_went_on, 0, "no kill came while rows were copied");
@@ -97,21 +49,21 @@ Test(resume, load_killed_at_any_moment_goes_on_and_is_right)
 {
     const char *source = moves_source(), *dir = server_tmp_dir();
     const char *run_dir = moves_path(dir, "run");
-    unsigned state = seed(), usual;
+    unsigned state = moves_seed(), usual;
 
     moves_export(source, run_dir);
-    usual = duration_us(
-        words("load", "--target", server_database("target"), "--dir", run_dir));
+    usual = moves_duration_us(moves_words(
+        "load", "--target", server_database("target"), "--dir", run_dir));
     for (unsigned i = 0; i < MOMENTS; i++) {
         const char *target = server_database("target");
         const char *const *command =
-            words("load", "--target", target, "--dir", run_dir);
+            moves_words("load", "--target", target, "--dir", run_dir);
         struct server_run run;
 
-        run_and_kill(command, (unsigned)rand_r(&state) % usual, SIGKILL);
+        moves_kill(command, (unsigned)rand_r(&state) % usual, SIGKILL);
         run = server_run(command);
         cr_assert_eq(run.status, 0, "moment %u: %s", i, run.errors);
-        assert_verified(target, run_dir);
+        moves_assert_verified(target, run_dir);
         moves_assert_same_tables(source, target);
     }
 }
@@ -122,12 +74,12 @@ Test(resume, load_killed_again_and_again_comes_to_its_end)
     const char *target = server_database("target");
     const char *run_dir = moves_path(server_tmp_dir(), "run");
     const char *const *command =
-        words("load", "--target", target, "--dir", run_dir);
+        moves_words("load", "--target", target, "--dir", run_dir);
     struct server_run run = {.status = -1};
 
     moves_export(source, run_dir);
     for (unsigned ms = 50; run.status != 0; ms += 50) {
-        run = run_and_kill(command, ms * 1000, SIGKILL);
+        run = moves_kill(command, ms * 1000, SIGKILL);
         cr_assert(run.status == 0 || run.status == 128 + SIGKILL, "%s",
                   run.errors);
     }
@@ -148,7 +100,7 @@ Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end,
     const char *target = server_database("target");
     const char *run_dir = moves_path(server_tmp_dir(), "run");
     const char *const *command =
-        words("load", "--target", target, "--dir", run_dir);
+        moves_words("load", "--target", target, "--dir", run_dir);
     struct server_program p;
     struct server_run run;
 
@@ -174,11 +126,11 @@ Test(resume, interrupt_ends_with_130_and_the_same_command_goes_on)
     const char *target = server_database("target");
     const char *run_dir = moves_path(server_tmp_dir(), "run");
     const char *const *command =
-        words("load", "--target", target, "--dir", run_dir);
+        moves_words("load", "--target", target, "--dir", run_dir);
     struct server_run run;
 
     moves_export(source, run_dir);
-    run = run_and_kill(command, 400 * 1000, SIGINT);
+    run = moves_kill(command, 400 * 1000, SIGINT);
     if (run.status != 0)
         cr_assert_eq(run.status, 130, "status %d: %s", run.status, run.errors);
     run = server_run(command);
@@ -191,7 +143,7 @@ Test(resume, second_process_is_told_who_is_at_work)
     const char *source = moves_source();
     const char *run_dir = moves_path(server_tmp_dir(), "run");
     const char *const *command =
-        words("export", "--source", source, "--dir", run_dir);
+        moves_words("export", "--source", source, "--dir", run_dir);
     struct server_program holder, first;
     struct server_run run;
     char in_use[64];
