@@ -27,7 +27,7 @@ print_sink(FILE *to, struct err *err)
         return r;
     fprintf(to, "io       %s\n", sink_describe(sink));
     if (why.class)
-        fprintf(to, "         %s\n", why.message);
+        fprintf(to, "         %s\n         %s\n", why.message, why.hint);
     return 0;
 }
 
