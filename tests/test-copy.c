@@ -67,20 +67,19 @@ assert_nothing_active(const char *db)
 static int
 read_all(struct session *s, char **ret, size_t *ret_len)
 {
-    char *all = NULL, *data;
-    size_t len, total = 0;
+    size_t len, total = 0, kept;
+    FILE *all = ret ? open_memstream(ret, &kept) : NULL;
+    char *data;
     int r;
 
     while ((r = copy_out_next(s, &data, &len, &err)) == 0) {
-        if (ret) {
-            all = realloc(all, total + len + 1);
-            memcpy(all + total, data, len);
-        }
+        if (all)
+            fwrite(data, 1, len, all);
         total += len;
         PQfreemem(data);
     }
-    if (ret)
-        *ret = all;
+    if (all)
+        fclose(all);
     if (ret_len)
         *ret_len = total;
     return r;
