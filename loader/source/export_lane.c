@@ -13,6 +13,7 @@
 #include "loader/pg/snapshot.h"
 #include "loader/run/copy_sql.h"
 #include "loader/source/keeper.h"
+#include "loader/source/relations.h"
 
 struct worker {
     const struct export_lane *lane;
@@ -79,6 +80,12 @@ worker_free(struct worker *w)
 }
 DEFINE_CLEANUP(struct worker *, worker_free)
 
+/*
+ * Who waits for a stronger lock than the keeper's waits until the export ends,
+ * and whoever comes after him waits behind him: so would we, for ever.
+ */
+#define QUEUE_NO_LONGER "SET lock_timeout = '10s'"
+
 static int
 join_snapshot(struct worker *w, struct err *err)
 {
@@ -88,8 +95,10 @@ join_snapshot(struct worker *w, struct err *err)
         .purpose = "export",
         .stop = w->lane->stop,
     };
+    int r;
 
-    return keeper_join(w->lane->dir, w->lane->snapshot, &w->session, &p, err);
+    r = keeper_join(w->lane->dir, w->lane->snapshot, &w->session, &p, err);
+    return r ? r : session_exec(w->session, QUEUE_NO_LONGER, err);
 }
 
 static int
@@ -141,6 +150,49 @@ pump(struct worker *w, struct err *err)
 }
 
 static int
+hint_about_locks(struct err *err)
+{
+    if (strcmp(err->sqlstate, "55P03") == 0) /* lock_not_available */
+        err_hint(err, "Another session waits for a stronger lock on this "
+                      "table, until the export has ended: see pg_locks at the "
+                      "source.  Cancel it, and run this again.");
+    return -1;
+}
+
+/*
+ * When the keeper's locks were lost for a moment the table may have been
+ * truncated or rewritten.  COPY has locked it for the rest of our transaction:
+ * what is right now was right when the rows were read.
+ */
+static int
+require_same_table(struct worker *w, const struct catalog_table *t,
+                   struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char oid[16];
+    const char *const values[] = {oid};
+    int r;
+
+    snprintf(oid, sizeof oid, "%" PRIu32, t->oid);
+    r = session_query_params(
+        w->session,
+        "SELECT " RELATIONS_REPLACED " FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.oid = $1",
+        1, values, &res, err);
+    if (r || (PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 'f'))
+        return r;
+    err_set(err, ERR_REFUSED,
+            "table \"%s.%s\" was truncated, rewritten or replaced after the "
+            "snapshot was taken",
+            t->schema, t->name);
+    err_detail(err, "Its lock was lost; what it held then can be read no "
+                    "more.");
+    return err_hint(err, "What is staged is kept.  Give --start-over to throw "
+                         "it away and begin again with a new snapshot.");
+}
+
+static int
 copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
            struct err *err)
 {
@@ -163,8 +215,11 @@ copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
     if (!r)
         r = copy_out_begin(w->session, sql, err);
     free(sql);
+    if (r)
+        return hint_about_locks(err);
+    r = pump(w, err);
     if (!r)
-        r = pump(w, err);
+        r = require_same_table(w, k->table, err);
     return r ? r : chunk_writer_end(w->writer, &k->totals, err);
 }
 
