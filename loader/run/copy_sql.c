@@ -25,17 +25,30 @@ print_table(FILE *f, struct session *s, const struct catalog_table *t)
     session_freemem(name);
 }
 
+/* "s.t (a, b)"; "()" is not SQL, and without a list COPY takes all columns
+   that are not generated. */
+static void
+print_table_and_columns(FILE *f, struct session *s,
+                        const struct catalog_table *t)
+{
+    print_table(f, s, t);
+    if (t->n_columns == 0)
+        return;
+    fputs(" (", f);
+    print_columns(f, s, t);
+    fputs(")", f);
+}
+
 /* ONLY, for a parent's rows are not its children's. */
 static void
-print_query(FILE *f, struct session *s, const struct catalog_table *t,
+print_range(FILE *f, struct session *s, const struct catalog_table *t,
             uint64_t lo, uint64_t hi)
 {
     fputs("(SELECT ", f);
     print_columns(f, s, t);
     fputs(" FROM ONLY ", f);
     print_table(f, s, t);
-    if (lo > 0 || hi != CATALOG_OPEN_END)
-        fprintf(f, " WHERE ctid >= '(%" PRIu64 ",0)'::pg_catalog.tid", lo);
+    fprintf(f, " WHERE ctid >= '(%" PRIu64 ",0)'::pg_catalog.tid", lo);
     if (hi != CATALOG_OPEN_END)
         fprintf(f, " AND ctid < '(%" PRIu64 ",0)'::pg_catalog.tid", hi);
     fputs(")", f);
@@ -61,7 +74,11 @@ copy_sql_out(struct session *s, const struct catalog_table *t, uint64_t lo,
     if (!f)
         return NULL;
     fputs("COPY ", f);
-    print_query(f, s, t, lo, hi);
+    /* A query could be answered by an index; the table itself is the truth. */
+    if (lo == 0 && hi == CATALOG_OPEN_END)
+        print_table_and_columns(f, s, t);
+    else
+        print_range(f, s, t, lo, hi);
     fprintf(f, " TO STDOUT (FORMAT %s)", copy_format_name(t->format));
     return finish(f, &sql);
 }
@@ -76,13 +93,7 @@ copy_sql_in(struct session *s, const struct catalog_table *t, int frozen)
     if (!f)
         return NULL;
     fputs("COPY ", f);
-    print_table(f, s, t);
-    /* "()" is not SQL; without a list COPY takes what is not generated. */
-    if (t->n_columns > 0) {
-        fputs(" (", f);
-        print_columns(f, s, t);
-        fputs(")", f);
-    }
+    print_table_and_columns(f, s, t);
     fprintf(f, " FROM STDIN (FORMAT %s%s)", copy_format_name(t->format),
             frozen ? ", FREEZE" : "");
     return finish(f, &sql);
