@@ -200,6 +200,19 @@ moves_assert_equal(const char *source, const char *target)
         server_value(source, "SELECT nextval('shop.orders_id_seq')"));
 }
 
+void
+moves_wait_until(const char *conninfo, const char *sql)
+{
+    for (int i = 0; i < 1500; i++) {
+        const char *value = server_value(conninfo, sql);
+
+        if (value && strcmp(value, "t") == 0)
+            return;
+        usleep(20 * 1000);
+    }
+    cr_assert_fail("never: %s", sql);
+}
+
 const char *
 moves_path(const char *dir, const char *name)
 {

@@ -120,20 +120,6 @@ Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end,
     moves_assert_equal(source, target);
 }
 
-/* Until the query says "t"; half a minute at most. */
-static void
-wait_until(const char *conninfo, const char *sql)
-{
-    for (int i = 0; i < 1500; i++) {
-        const char *value = server_value(conninfo, sql);
-
-        if (value && strcmp(value, "t") == 0)
-            return;
-        usleep(20 * 1000);
-    }
-    cr_assert_fail("never: %s", sql);
-}
-
 /* An export whose only worker reads the first, large table, and is stopped
    there.  The second, "late", is still to be read. */
 static struct server_program
@@ -147,8 +133,8 @@ begin_and_stop_export(const char *source, const char *const argv[])
                        "CREATE TABLE late AS SELECT 1 AS x");
     server_sql(source, "UPDATE early SET x = x || 'y'");
     p = server_program_start(argv);
-    wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
-                       " WHERE query LIKE 'COPY %early%'");
+    moves_wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
+                             " WHERE query LIKE 'COPY %early%'");
     kill(p.pid, SIGSTOP);
     return p;
 }
@@ -157,16 +143,16 @@ Test(resume, table_truncated_when_its_lock_was_lost_is_no_empty_table)
 {
     const char *source = server_database("source");
     const char *run_dir = moves_path(server_tmp_dir(), "run");
-    const char *const *command = words("export", "--source", source, "--dir",
-                                       run_dir, "--jobs", "1");
+    const char *const *command = moves_words("export", "--source", source,
+                                             "--dir", run_dir, "--jobs", "1");
     struct server_program p = begin_and_stop_export(source, command), truncate;
     struct server_run run;
 
     truncate = server_program_start((const char *const[]){
         "psql", "-qd", source, "-c", "TRUNCATE late", NULL});
-    wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
-                       " WHERE query LIKE 'TRUNCATE %'"
-                       " AND wait_event_type = 'Lock'");
+    moves_wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
+                             " WHERE query LIKE 'TRUNCATE %'"
+                             " AND wait_event_type = 'Lock'");
     server_sql(source, "SELECT pg_terminate_backend(pid, 10000)"
                        " FROM pg_stat_activity"
                        " WHERE application_name = 'pghaul: keeper'");
@@ -182,20 +168,20 @@ Test(resume, export_does_not_wait_for_who_waits_for_it)
 {
     const char *source = server_database("source");
     const char *run_dir = moves_path(server_tmp_dir(), "run");
-    const char *const *command = words("export", "--source", source, "--dir",
-                                       run_dir, "--jobs", "1");
+    const char *const *command = moves_words("export", "--source", source,
+                                             "--dir", run_dir, "--jobs", "1");
     struct server_program p = begin_and_stop_export(source, command), waiter;
     struct server_run run;
 
     waiter = server_program_start((const char *const[]){
         "psql", "-qd", source, "-c", "ALTER TABLE late ADD y int", NULL});
-    wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
-                       " WHERE query LIKE 'ALTER %'"
-                       " AND wait_event_type = 'Lock'");
+    moves_wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
+                             " WHERE query LIKE 'ALTER %'"
+                             " AND wait_event_type = 'Lock'");
     kill(p.pid, SIGCONT);
-    wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
-                       " WHERE query LIKE 'COPY %late%'"
-                       " AND wait_event_type = 'Lock'");
+    moves_wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
+                             " WHERE query LIKE 'COPY %late%'"
+                             " AND wait_event_type = 'Lock'");
     usleep(11 * 1000 * 1000);
     server_sql(source, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
                        " WHERE query LIKE 'ALTER %'");

@@ -243,6 +243,41 @@ catalog_forget_load(struct catalog *c, struct err *err)
 }
 
 int
+catalog_forget_marks(struct catalog *c, struct err *err)
+{
+    return catalog_db_together(
+        c, err,
+        "DELETE FROM taken_chunks WHERE loading;"
+        "DELETE FROM taken_entries;"
+        "UPDATE entries SET state = 'pending' WHERE state = 'done';"
+        "UPDATE chunks SET state = 'staged' WHERE state = 'loaded'");
+}
+
+int
+catalog_stage(struct catalog *c, enum catalog_stage *ret, int *ret_rest_begun,
+              struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(
+        c, err, &q,
+        SQL("SELECT EXISTS(SELECT 1 FROM tables WHERE"
+            "   n_unloaded > 0 OR n_pending > 0 OR state = 'failed'),"
+            " EXISTS(SELECT 1 FROM entries WHERE state = 'pending'),"
+            " EXISTS(SELECT 1 FROM entries WHERE table_id IS NULL"
+            "   AND state = 'done')"));
+    if (r)
+        return r;
+    *ret = sqlite3_column_int(q, 0)   ? CATALOG_STAGE_TABLES
+           : sqlite3_column_int(q, 1) ? CATALOG_STAGE_REST
+                                      : CATALOG_STAGE_OVER;
+    if (ret_rest_begun)
+        *ret_rest_begun = sqlite3_column_int(q, 2);
+    return 0;
+}
+
+int
 catalog_get(struct catalog *c, const char *key, char **ret, struct err *err)
 {
     cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;

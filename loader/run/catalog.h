@@ -228,6 +228,21 @@ int catalog_next_skip(struct catalog *c, uint64_t *cursor,
 /* Forget which chunks are loaded, and the entries: they are added anew. */
 int catalog_forget_load(struct catalog *c, struct err *err);
 
+/* Forget which chunks are loaded and which entries are done: the ledger is
+   read anew.  Nothing may be in hand. */
+int catalog_forget_marks(struct catalog *c, struct err *err);
+
+/* How far a load is.  A stage begins when nothing of the one before is left. */
+enum catalog_stage {
+    CATALOG_STAGE_TABLES, /* chunks, and the entries of their tables */
+    CATALOG_STAGE_REST,   /* entries without a table */
+    CATALOG_STAGE_OVER,
+};
+
+/* *ret_rest_begun (may be NULL): some entry without a table is done. */
+int catalog_stage(struct catalog *c, enum catalog_stage *ret,
+                  int *ret_rest_begun, struct err *err);
+
 struct catalog_counts {
     uint64_t n_tables, n_tables_failed;
     uint64_t n_chunks, n_chunks_staged, n_chunks_loaded;

@@ -80,8 +80,9 @@ create_schema(const struct ledger *l, struct session *s, struct err *err)
         "CREATE TABLE %s.ledger (run uuid NOT NULL REFERENCES %s.run,"
         " kind text NOT NULL, id bigint NOT NULL, n_rows bigint NOT NULL,"
         " at timestamptz NOT NULL DEFAULT pg_catalog.now(),"
-        " PRIMARY KEY (run, kind, id))",
-        schema, schema, schema, schema, schema);
+        " PRIMARY KEY (run, kind, id));"
+        "CREATE UNLOGGED TABLE %s.unlogged (LIKE %s.ledger INCLUDING ALL)",
+        schema, schema, schema, schema, schema, schema, schema);
 }
 
 /* Before the first load of a run the target must hold nothing. */
@@ -167,28 +168,54 @@ ledger_begin(const struct ledger *l, struct session *s, const char *source,
 
 /* ---- rows ---- */
 
-int
-ledger_claim(const struct ledger *l, struct session *s, enum ledger_kind kind,
-             int64_t id, uint64_t n_rows, struct err *err)
+/* "s.unlogged" when table $5 is unlogged, else "s.ledger".  Who is second waits
+   for the first to commit, then adds nothing. */
+static char *
+claim_statement(const char *schema)
 {
-    char id_text[24], n_text[24], sql[512];
-    const char *const values[] = {l->run, kind_names[kind], id_text, n_text};
+    char *sql;
+
+    return asprintf(&sql,
+                    "WITH new AS (SELECT $1::uuid, $2, $3::int8, $4::int8),"
+                    " u AS (SELECT FROM pg_catalog.pg_class"
+                    "  WHERE oid = pg_catalog.to_regclass($5)"
+                    "  AND relpersistence = 'u'),"
+                    " a AS (INSERT INTO %s.unlogged (run, kind, id, n_rows)"
+                    "  SELECT * FROM new WHERE EXISTS (SELECT FROM u)"
+                    "  ON CONFLICT DO NOTHING RETURNING 1),"
+                    " b AS (INSERT INTO %s.ledger (run, kind, id, n_rows)"
+                    "  SELECT * FROM new WHERE NOT EXISTS (SELECT FROM u)"
+                    "  ON CONFLICT DO NOTHING RETURNING 1)"
+                    " SELECT FROM a UNION ALL SELECT FROM b",
+                    schema, schema) < 0
+               ? NULL
+               : sql;
+}
+
+int
+ledger_claim(const struct ledger *l, struct session *s,
+             const struct ledger_row *row, struct err *err)
+{
     cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    cleanup_(session_freememp) char *table = NULL;
     cleanup_(session_clearp) PGresult *res = NULL;
+    cleanup_(freep) char *sql = NULL;
+    char id[24], n_rows[24];
     int r;
 
-    if (!schema)
+    if (row->table)
+        table = session_qualified(s, row->table->schema, row->table->name);
+    if (schema)
+        sql = claim_statement(schema);
+    if (!sql || (row->table && !table))
         return err_nomem(err);
-    snprintf(id_text, sizeof id_text, "%" PRId64, id);
-    snprintf(n_text, sizeof n_text, "%" PRIu64, n_rows);
-    snprintf(sql, sizeof sql,
-             "INSERT INTO %s.ledger (run, kind, id, n_rows)"
-             " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-             schema);
-    r = session_query_params(s, sql, 4, values, &res, err);
-    if (r)
-        return r;
-    return strcmp(PQcmdTuples(res), "0") == 0 ? LEDGER_E_ALREADY : 0;
+    snprintf(id, sizeof id, "%" PRId64, row->id);
+    snprintf(n_rows, sizeof n_rows, "%" PRIu64, row->n_rows);
+    r = session_query_params(
+        s, sql, 5,
+        (const char *const[]){l->run, kind_names[row->kind], id, n_rows, table},
+        &res, err);
+    return r ? r : PQntuples(res) == 0 ? LEDGER_E_ALREADY : 0;
 }
 
 static int
@@ -218,8 +245,9 @@ ledger_read(const struct ledger *l, struct session *s, struct catalog *c,
     if (!schema || !run)
         return err_nomem(err);
     snprintf(sql, sizeof sql,
-             "SELECT kind, id FROM %s.ledger WHERE run = %s AND kind <> '%s'",
-             schema, run, kind_names[LEDGER_PRE_DATA]);
+             "SELECT kind, id FROM %s.ledger WHERE run = %s AND kind <> '%s'"
+             " UNION ALL SELECT kind, id FROM %s.unlogged WHERE run = %s",
+             schema, run, kind_names[LEDGER_PRE_DATA], schema, run);
     r = catalog_begin(c, err);
     if (!r)
         r = session_each(s, sql, visit_row, c, err);

@@ -8,10 +8,13 @@
  *       run      (run uuid, source, begun, finished)
  *       ledger   (run uuid, kind, id, n_rows, at)   kind: chunk, pre-data,
  *                                                          post-data
+ *       unlogged the same, unlogged: chunks of unlogged tables
  *
  * A row is written in the transaction that does what the row says.  So after
  * any failure, also of the target itself, the ledger is right, and nothing
- * else needs to be.
+ * else needs to be.  The same holds for unlogged tables, which are emptied by a
+ * crash: their ledger is, too.  But what is remembered of a ledger may have
+ * been lost since it was read: see ledger_settle().
  */
 
 #include <stdint.h>
@@ -42,16 +45,27 @@ enum { LEDGER_E_ALREADY = 1 }; /* it is in the ledger: done */
 int ledger_begin(const struct ledger *l, struct session *s, const char *source,
                  int *ret_finished, struct err *err);
 
+/* A row of it. */
+struct ledger_row {
+    enum ledger_kind kind;
+    int64_t id;
+    uint64_t n_rows;
+    const struct catalog_table *table; /* of a chunk; else NULL */
+};
+
 /* Inside a transaction: write the row.  E_ALREADY: roll back, it is done. */
 int ledger_claim(const struct ledger *l, struct session *s,
-                 enum ledger_kind kind, int64_t id, uint64_t n_rows,
-                 struct err *err);
+                 const struct ledger_row *row, struct err *err);
 
 /* Mark in the catalogue what the ledger lists. */
 int ledger_read(const struct ledger *l, struct session *s, struct catalog *c,
                 struct err *err);
 
-/* A commit that waits for the disk makes those before it durable too. */
+/*
+ * A commit that waits for the disk makes those before it durable too.  Where
+ * it succeeds on a session that is as old as they are, the server has not
+ * crashed since, and nothing of them is lost.
+ */
 int ledger_settle(const struct ledger *l, struct session *s, struct err *err);
 
 /* The load is complete. */

@@ -165,6 +165,56 @@ restore_schema(struct load *x, struct err *err)
     return r;
 }
 
+/* ---- what the target says is done ---- */
+
+/*
+ * Mark it in the catalogue.  Chunks that are missing once triggers and foreign
+ * keys are there cannot be loaded as they were.
+ */
+static int
+read_ledger(struct load *x, struct err *err)
+{
+    enum catalog_stage stage = CATALOG_STAGE_TABLES;
+    int rest_begun = 0, r;
+
+    r = catalog_forget_marks(x->catalog, err);
+    if (!r)
+        r = ledger_read(&x->lane.ledger, x->session, x->catalog, err);
+    if (!r)
+        r = catalog_stage(x->catalog, &stage, &rest_begun, err);
+    if (r || stage != CATALOG_STAGE_TABLES || !rest_begun || x->was_finished)
+        return r;
+    err_set(err, ERR_REFUSED, "the target has lost rows that were loaded");
+    err_detail(err, "A crash of the server empties unlogged tables.  What "
+                    "follows on the rows of all tables is there already.");
+    return err_hint(err, "Make the target database anew, and load again.");
+}
+
+/*
+ * Our session is as old as the load.  If it is lost the server may have
+ * crashed, which empties unlogged tables: what the catalogue remembers of them
+ * may be wrong.
+ */
+static int
+settle(void *arg, struct err *err)
+{
+    struct load *x = arg;
+    int r, finished;
+
+    r = ledger_settle(&x->lane.ledger, x->session, err);
+    if (!r || session_retry_class(err) != SESSION_RETRY_RECONNECT)
+        return r;
+    progress_note(x->params.progress, "reading the ledger again: %s",
+                  err->message);
+    r = load_lane_connect(&x->lane, &x->session, err);
+    if (!r)
+        r = ledger_begin(&x->lane.ledger, x->session, x->params.facts->source,
+                         &finished, err);
+    if (!r)
+        r = ledger_settle(&x->lane.ledger, x->session, err);
+    return r ? r : read_ledger(x, err);
+}
+
 /* ---- begin, lane, finish ---- */
 
 static void
@@ -180,6 +230,8 @@ set_up_lane(struct load *x)
         .stop = x->params.stop,
         .ledger = {.schema = x->params.ledger_schema, .run = f->run_id},
         .lsn = f->lsn,
+        .settle = settle,
+        .settle_arg = x,
     };
     memcpy(x->lane.run, f->run, sizeof x->lane.run);
 }
@@ -222,7 +274,7 @@ load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
     if (!r && !x->was_finished)
         r = restore_schema(x, err);
     if (!r)
-        r = ledger_read(&x->lane.ledger, x->session, c, err);
+        r = read_ledger(x, err);
     if (!r)
         *ret = take(x);
     return r;
@@ -256,14 +308,13 @@ load_lane(struct load *x)
 int
 load_finish(struct load *x, struct err *err)
 {
-    int r;
+    enum catalog_stage stage;
+    int r = catalog_stage(x->catalog, &stage, NULL, err);
 
-    /* It has been idle for as long as the load took. */
-    if (PQstatus(session_conn(x->session)) != CONNECTION_OK) {
-        r = load_lane_connect(&x->lane, &x->session, err);
-        if (r)
-            return r;
-    }
-    r = sequences_set(x->session, x->catalog, err);
+    if (!r && stage != CATALOG_STAGE_OVER)
+        r = err_set(err, ERR_CORRUPT,
+                    "the run catalogue says that not all is loaded");
+    if (!r)
+        r = sequences_set(x->session, x->catalog, err);
     return r ? r : ledger_finish(&x->lane.ledger, x->session, err);
 }

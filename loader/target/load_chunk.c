@@ -169,14 +169,19 @@ copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
 static int
 load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
 {
+    const struct ledger_row row = {
+        .kind = LEDGER_CHUNK,
+        .id = (int64_t)k->id,
+        .n_rows = k->totals.digest.n_rows,
+        .table = k->table,
+    };
     struct err ignored;
     int r;
 
     r = session_exec(w->session, "BEGIN", err);
     if (r)
         return r;
-    r = ledger_claim(&w->lane->ledger, w->session, LEDGER_CHUNK, (int64_t)k->id,
-                     k->totals.digest.n_rows, err);
+    r = ledger_claim(&w->lane->ledger, w->session, &row, err);
     if (!r)
         r = copy_rows_in(w, k, err);
     if (!r)

@@ -28,6 +28,23 @@ free_task(void *arg)
     free(t);
 }
 
+/*
+ * What follows on the rows of all tables (foreign keys, triggers) must not be
+ * there when rows come again, and at the end all must be there.  So before
+ * each, what the catalogue remembers is settled with the target.
+ */
+static int
+settle(struct load_lane *lane, struct err *err)
+{
+    enum catalog_stage stage;
+    int r = catalog_stage(lane->catalog, &stage, NULL, err);
+
+    if (r || stage <= lane->settled)
+        return r;
+    r = lane->settle(lane->settle_arg, err);
+    return r ? r : catalog_stage(lane->catalog, &lane->settled, NULL, err);
+}
+
 /* Indexes first: the largest may take longer than all that is left. */
 static int
 fetch(void *arg, void **ret, struct err *err)
@@ -36,6 +53,9 @@ fetch(void *arg, void **ret, struct err *err)
     struct task *t;
     int r;
 
+    r = settle(lane, err);
+    if (r)
+        return r;
     t = calloc(1, sizeof *t);
     if (!t)
         return err_nomem(err);
@@ -160,6 +180,7 @@ load_lane_entry(const struct load_lane *lane, struct session *s,
                 enum ledger_kind kind, const struct catalog_entry *entry,
                 struct err *err)
 {
+    const struct ledger_row row = {.kind = kind, .id = entry->id};
     struct err ignored;
     int r;
 
@@ -170,7 +191,7 @@ load_lane_entry(const struct load_lane *lane, struct session *s,
                      err);
     if (r)
         return r;
-    r = ledger_claim(&lane->ledger, s, kind, entry->id, 0, err);
+    r = ledger_claim(&lane->ledger, s, &row, err);
     if (!r)
         r = session_exec(s, entry->sql, err);
     if (!r)

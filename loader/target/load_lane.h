@@ -32,6 +32,11 @@ struct load_lane {
     unsigned char run[16];
     uint64_t lsn;
     unsigned max_per_table; /* writers of one table at a time */
+    /* Of the main thread: see to it that the catalogue's marks are right, and
+       that the target cannot lose what they say. */
+    int (*settle)(void *arg, struct err *err);
+    void *settle_arg;
+    enum catalog_stage settled; /* all before this is */
 };
 
 extern const struct lane_ops load_lane_ops;
