@@ -64,9 +64,10 @@ wait_for(const char *conninfo, const char *sql, const char *value)
     }
 }
 
-static const char n_keeping[] = "SELECT count(*) FROM pg_stat_activity"
-                                " WHERE application_name = 'pghaul: keeper'"
-                                " AND state = 'idle in transaction'";
+static const char n_keeping[] =
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE application_name = 'pghaul: keeper'"
+    " AND datname = current_database() AND state = 'idle in transaction'";
 
 static const char n_locks[] =
     "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"

@@ -6,12 +6,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/dir.h"
 #include "io/fd.h"
 
@@ -23,7 +25,11 @@ struct run_dir {
     int tables_fd; /* data/tables; -1 when mode is LOOK */
 };
 
-enum { NAME_MAX_KEPT = 40 };
+enum {
+    NAME_MAX_KEPT = 40,
+    LOCK_TRIES = 100, /* of a holder that is dead */
+    LOCK_NAP_US = 20000,
+};
 
 /* ---- whose it is ---- */
 
@@ -138,6 +144,16 @@ lock(struct run_dir *d, struct err *err)
 
     if (open_lock(d, O_RDWR | O_CREAT, err) < 0)
         return -1;
+    /* A child of a process that was killed has the lock too until it executes
+       its program. */
+    for (unsigned i = 0; i < LOCK_TRIES; i++) {
+        if (fcntl(d->lock_fd, F_OFD_SETLK, &whole) == 0)
+            return write_pid(d, err);
+        pid = read_pid(d->lock_fd);
+        if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH)
+            break;
+        clock_nap_us(LOCK_NAP_US);
+    }
     if (fcntl(d->lock_fd, F_OFD_SETLK, &whole) == 0)
         return write_pid(d, err);
     if (errno != EAGAIN && errno != EACCES)
