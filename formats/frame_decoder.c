@@ -200,7 +200,7 @@ frame_decode(struct frame_decoder *d, const struct bytes_in *in,
              struct err *err)
 {
     struct place p = {.in = in, .frame = offset, .at = offset, .limit = limit};
-    size_t len;
+    size_t len = 0;
     int r;
 
     assert(offset <= limit && limit <= in->len);

@@ -206,7 +206,7 @@ check_disk(const char *dir, struct session *s, struct findings *f,
     struct finding found = {
         "disk", FINDING_OK, seen,
         "Give a --dir with more room.  How well rows compress is not known."};
-    uint64_t room, estimate;
+    uint64_t room = 0, estimate;
 
     if (free_bytes(dir, &room, err))
         return findings_add(f,
