@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -8,13 +7,10 @@
 
 #include "formats/hex.h"
 #include "formats/manifest.h"
-#include "io/buffer.h"
 #include "io/dir.h"
+#include "io/durable_file.h"
 #include "io/fd.h"
-#include "io/staged_file.h"
 #include "loader/run/catalog_json.h"
-
-enum { BUFFERS = 2 };
 
 /* ---- values ---- */
 
@@ -272,31 +268,14 @@ int
 catalog_json_write(struct catalog *c, const struct facts *f,
                    const struct run_dir *dir, struct err *err)
 {
-    cleanup_(buffer_pool_freep) struct buffer_pool *pool = NULL;
-    cleanup_(sink_freep) struct sink *sink = NULL;
-    cleanup_(staged_file_freep) struct staged_file *file = NULL;
+    cleanup_(durable_file_freep) struct durable_file *file = NULL;
     cleanup_(fd_closep) int data_fd = -1;
-    struct staged_file_seal seal;
     int r;
 
-    r = catalog_json_remove(dir, err);
+    r = dir_open_private(&data_fd, run_dir_fd(dir), "data", 1, err);
     if (!r)
-        r = dir_open_private(&data_fd, run_dir_fd(dir), "data", 1, err);
+        r = durable_file_open(&file, data_fd, "catalog.json", err);
     if (!r)
-        r = buffer_pool_new(&pool, BUFFER_PIECE, BUFFERS, err);
-    if (!r)
-        r = sink_new_sync(&sink,
-                          &(struct sink_params){.pool = pool, .depth = 1}, err);
-    if (!r)
-        r = staged_file_open(&file,
-                             &(struct staged_file_params){
-                                 .dir_fd = data_fd,
-                                 .name = "catalog.json",
-                                 .sink = sink,
-                                 .pool = pool,
-                             },
-                             err);
-    if (!r)
-        r = write_document(c, f, staged_file_out(file), err);
-    return r ? r : staged_file_commit(file, &seal, err);
+        r = write_document(c, f, durable_file_out(file), err);
+    return r ? r : durable_file_commit(file, NULL, err);
 }

@@ -7,30 +7,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io/cleanup.h"
+#include "io/dir.h"
+#include "io/durable_file.h"
+#include "io/fd.h"
 #include "loader/pg/tool.h"
 #include "loader/run/ledger_mark.h"
 
-#define PART "data/schema.dump.part"
-#define NAME "data/schema.dump"
-
-/* Bytes first, then the name, then the directory that holds it. */
-static int
-make_durable(const struct run_dir *dir, int fd, struct err *err)
-{
-    int at = run_dir_fd(dir), data, r;
-
-    if (fdatasync(fd) < 0)
-        return err_sys(err, errno, "could not sync \"%s\"", PART);
-    if (renameat(at, PART, at, NAME) < 0)
-        return err_sys(err, errno, "could not rename \"%s\"", PART);
-    data = openat(at, "data", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (data < 0)
-        return err_sys(err, errno, "could not open \"data\"");
-    r = fsync(data);
-    close(data);
-    return r < 0 ? err_sys(err, errno, "could not sync \"data\"") : 0;
-}
+static const char NAME[] = "schema.dump";
 
 /*
  * An option that leaves out the ledgers of earlier loads, whatever they are
@@ -69,7 +52,7 @@ explain(int fd, struct err *err)
     if (err->class != ERR_SERVER || end < 0 ||
         fallocate(fd, 0, end, SOME) == 0 || errno != ENOSPC)
         return -1;
-    err_sys(err, ENOSPC, "could not write \"%s\"", PART);
+    err_sys(err, ENOSPC, "could not write \"%s.part\"", NAME);
     return err_detail(err, "%s", said.detail);
 }
 
@@ -77,17 +60,19 @@ explain(int fd, struct err *err)
 static int
 run_into_file(const struct run_dir *dir, struct tool_params *p, struct err *err)
 {
+    cleanup_(durable_file_freep) struct durable_file *file = NULL;
+    cleanup_(fd_closep) int data_fd = -1;
     int r;
 
-    p->stdout_fd =
-        openat(run_dir_fd(dir), PART,
-               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (p->stdout_fd < 0)
-        return err_sys(err, errno, "could not create \"%s\"", PART);
+    r = dir_open_private(&data_fd, run_dir_fd(dir), "data", 1, err);
+    if (!r)
+        r = durable_file_open(&file, data_fd, NAME, err);
+    if (r)
+        return r;
+    p->stdout_fd = durable_file_fd(file);
     r = tool_run(p, err);
-    r = r ? explain(p->stdout_fd, err) : make_durable(dir, p->stdout_fd, err);
-    close(p->stdout_fd);
-    return r;
+    return r ? explain(p->stdout_fd, err)
+             : durable_file_commit(file, NULL, err);
 }
 
 int
