@@ -213,14 +213,8 @@ parse_conninfo(const struct option_row *row, const char *text, void *field,
 const struct option_row option_rows[N_OPTIONS] = {
 #define OPTION(field, letter, name, argument, standard, kind, not_with,        \
                only_with, help)                                                \
-    {name,                                                                     \
-     argument,                                                                 \
-     standard,                                                                 \
-     help,                                                                     \
-     letter,                                                                   \
-     not_with,                                                                 \
-     only_with,                                                                \
-     offsetof(struct options, field),                                          \
+    {name,        argument, standard,  help,                                   \
+     letter,      not_with, only_with, offsetof(struct options, field),        \
      parse_##kind},
 #include "loader/cli/options.def"
 };
@@ -378,10 +372,9 @@ check_set(const struct options *o, const struct command *c, struct err *err)
                            row->name,
                            option_rows[__builtin_ctzll(against)].name);
         if (o->given & bit && row->only_with && !(o->given & row->only_with))
-            return err_set(err, ERR_USAGE,
-                           "option \"--%s\" is used only with \"--%s\"",
-                           row->name,
-                           option_rows[__builtin_ctzll(row->only_with)].name);
+            return err_set(
+                err, ERR_USAGE, "option \"--%s\" is used only with \"--%s\"",
+                row->name, option_rows[__builtin_ctzll(row->only_with)].name);
     }
     return 0;
 }

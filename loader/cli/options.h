@@ -66,7 +66,7 @@ struct option_row {
     char letter; /* or 0 */
     uint64_t not_with;
     uint64_t only_with; /* one of these; 0: it needs no other */
-    size_t offset; /* of its field in struct options */
+    size_t offset;      /* of its field in struct options */
     int (*parse)(const struct option_row *row, const char *text, void *field,
                  struct err *err);
 };
