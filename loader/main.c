@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "io/cleanup.h"
 #include "io/printable.h"
 #include "io/stop.h"
 #include "loader/cli/command.h"
@@ -163,7 +164,7 @@ print_json(const struct err *err)
 static int
 run_command(const struct command *c, int argc, char **argv, struct err *err)
 {
-    struct options options;
+    cleanup_(options_clear) struct options options = {0};
     int r;
 
     r = options_parse(&options, c, argc, argv, err);

@@ -200,7 +200,8 @@ Test(cli, bad_command_line_is_explained_on_stderr_with_status_2)
          "pghaul: detail: Other users of this machine can read the arguments "
          "of a program.\n"
          "pghaul: hint: Keep it in ~/.pgpass (or the file that PGPASSFILE "
-         "names), in a service file, or in PGPASSWORD.\n"},
+         "names), in a service file, in PGPASSWORD, or in a file for --config "
+         "that only you can read.\n"},
         {{"help", "--man", "--bash-completion"},
          "pghaul: error: options \"--man\" and \"--bash-completion\" cannot be "
          "used together\n" TRY(" help ")},

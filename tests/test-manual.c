@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wordexp.h>
 
 #include "loader/cli/command.h"
@@ -63,8 +64,20 @@ assert_line_parses(char *line)
         cr_assert_eq(options_parse(&o, c, (int)words.we_wordc - 1,
                                    words.we_wordv + 1, &err),
                      0, "%s: %s", line, err.message);
+        options_clear(&o);
     }
     wordfree(&words);
+}
+
+/* A fenced block of YAML is the file that the commands below it name. */
+static void
+write_example(const char *rest)
+{
+    FILE *f = fopen("shop.yaml", "w");
+
+    cr_assert_not_null(f);
+    fwrite(rest, 1, (size_t)(strstr(rest, "```") - rest), f);
+    fclose(f);
 }
 
 /* Lines that begin with "pghaul" in fenced blocks of the shell. */
@@ -78,6 +91,8 @@ check_examples(const char *name)
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
         if (strncmp(line, "```", 3) == 0)
             in_shell = !in_shell && strcmp(line, "```sh") == 0;
+        if (strcmp(line, "```yaml") == 0)
+            write_example(rest);
         if (!in_shell || strncmp(line, "pghaul ", 7) != 0)
             continue;
         line[strcspn(line, "|#>;&")] = '\0';
@@ -93,6 +108,7 @@ Test(manual, examples_are_commands_that_the_program_takes)
     char pattern[4096];
     glob_t docs;
 
+    cr_assert_eq(chdir(server_tmp_dir()), 0);
     cr_assert_gt(check_examples("README.md"), 0);
     snprintf(pattern, sizeof pattern, "%s/docs/*.md", getenv("PGHAUL_SOURCE"));
     cr_assert_eq(glob(pattern, 0, NULL, &docs), 0);

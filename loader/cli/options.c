@@ -1,228 +1,36 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/cli/options.h"
 
-#include <assert.h>
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
-#include <libpq-fe.h>
-#include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "loader/cli/command.h"
-
-enum { JOBS_MAX = 64, NAME_MAX_BYTES = 63 /* NAMEDATALEN - 1 */ };
-#define CHUNK_SIZE_MIN (UINT64_C(1) << 20)
-#define CHUNK_SIZE_MAX (UINT64_C(1) << 40)
-
-/* ---- one value ---- */
-
-static int
-fail_value(const struct option_row *row, const char *text, struct err *err)
-{
-    return err_set(err, ERR_USAGE, "invalid value \"%s\" for option \"--%s\"",
-                   text, row->name);
-}
-
-static int
-parse_flag(const struct option_row *row, const char *text, void *field,
-           struct err *err)
-{
-    (void)row, (void)text, (void)err;
-    *(int *)field = 1;
-    return 0;
-}
-
-static int
-parse_path(const struct option_row *row, const char *text, void *field,
-           struct err *err)
-{
-    if (!*text)
-        return fail_value(row, text, err);
-    *(const char **)field = text;
-    return 0;
-}
-
-static int
-parse_name(const struct option_row *row, const char *text, void *field,
-           struct err *err)
-{
-    if (!*text || strlen(text) > NAME_MAX_BYTES ||
-        strncmp(text, "pg_", 3) == 0) {
-        fail_value(row, text, err);
-        return err_detail(err,
-                          "A name has 1 to %d bytes and does not begin "
-                          "with \"pg_\".",
-                          NAME_MAX_BYTES);
-    }
-    *(const char **)field = text;
-    return 0;
-}
-
-/* How many processors we may run on, which a container can make fewer than
-   the machine has. */
-static unsigned
-count_cores(void)
-{
-    cpu_set_t set;
-    int n = 0;
-
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        n = CPU_COUNT(&set);
-    return n < 1 ? 1 : n > JOBS_MAX ? JOBS_MAX : (unsigned)n;
-}
-
-/* Digits only: strtoull() alone would take " -1".  *end is what follows. */
-static int
-parse_digits(const char *text, uint64_t *ret, char **end)
-{
-    if (!isdigit((unsigned char)*text))
-        return -1;
-    errno = 0;
-    *ret = strtoull(text, end, 10);
-    return errno ? -1 : 0;
-}
-
-static int
-parse_jobs(const struct option_row *row, const char *text, void *field,
-           struct err *err)
-{
-    uint64_t n;
-    char *end;
-
-    if (strcmp(text, "cores") == 0) {
-        *(unsigned *)field = count_cores();
-        return 0;
-    }
-    if (parse_digits(text, &n, &end) < 0 || *end || n < 1 || n > JOBS_MAX) {
-        fail_value(row, text, err);
-        return err_detail(err, "It is a number from 1 to %d, or \"cores\".",
-                          JOBS_MAX);
-    }
-    *(unsigned *)field = (unsigned)n;
-    return 0;
-}
-
-/* The units of postgresql.conf, case and all; *ret is a shift. */
-static int
-parse_unit(const char *text, unsigned *ret)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-
-    for (unsigned i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(text, units[i]) == 0) {
-            *ret = 10 * i;
-            return 0;
-        }
-    return -1;
-}
-
-static int
-parse_size(const struct option_row *row, const char *text, void *field,
-           struct err *err)
-{
-    unsigned shift;
-    uint64_t n;
-    char *end;
-
-    if (parse_digits(text, &n, &end) < 0 || parse_unit(end, &shift) < 0) {
-        fail_value(row, text, err);
-        return err_hint(err, "Give a whole number and a unit: \"B\", \"kB\", "
-                             "\"MB\", \"GB\" or \"TB\".");
-    }
-    if (n > CHUNK_SIZE_MAX >> shift || n << shift < CHUNK_SIZE_MIN) {
-        fail_value(row, text, err);
-        return err_detail(err, "It is outside the range 1MB to 1TB.");
-    }
-    *(uint64_t *)field = n << shift;
-    return 0;
-}
-
-/* The field is an enum without negative values, for which all compilers that
-   we know use unsigned. */
-static_assert(sizeof(enum option_format) == sizeof(unsigned), "enum size");
-
-static int
-parse_choice(const struct option_row *row, const char *text, void *field,
-             struct err *err)
-{
-    size_t len = strlen(text);
-    const char *word = row->argument;
-
-    for (unsigned i = 0; *word; i++) {
-        size_t n = strcspn(word, "|");
-
-        if (n == len && memcmp(word, text, n) == 0) {
-            *(unsigned *)field = i;
-            return 0;
-        }
-        word += n + (word[n] == '|');
-    }
-    fail_value(row, text, err);
-    return err_detail(err, "It is one of %s.", row->argument);
-}
-
-/* Name the parameter that holds a secret, if one does. */
-static const char *
-find_secret(const PQconninfoOption *o)
-{
-    /* libpq marks what must not be shown with "*". */
-    for (; o->keyword; o++)
-        if (o->dispchar[0] == '*' && o->val && *o->val)
-            return o->keyword;
-    return NULL;
-}
-
-/*
- * Arguments can be read by everybody on the machine, for as long as the
- * program runs and before it could overwrite them; so a secret in one is
- * refused.  libpq's own message is not shown: it can quote the string.
- */
-static int
-parse_conninfo(const struct option_row *row, const char *text, void *field,
-               struct err *err)
-{
-    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
-    const char *secret;
-    int r = 0;
-
-    if (!parsed) {
-        err_set(err, ERR_USAGE, "invalid connection string for option \"--%s\"",
-                row->name);
-        return err_hint(err, "Give \"host=... dbname=...\", "
-                             "\"postgresql://host/dbname\" or "
-                             "\"service=NAME\".");
-    }
-    secret = find_secret(parsed);
-    if (secret) {
-        r = err_set(err, ERR_USAGE, "option \"--%s\" contains a secret (%s)",
-                    row->name, secret);
-        err_detail(err, "Other users of this machine can read the arguments "
-                        "of a program.");
-        err_hint(err, "Keep it in ~/.pgpass (or the file that PGPASSFILE "
-                      "names), in a service file, or in PGPASSWORD.");
-    }
-    PQconninfoFree(parsed);
-    *(const char **)field = text;
-    return r;
-}
+#include "loader/cli/config.h"
+#include "loader/cli/option_kinds.h"
 
 /* ---- the table ---- */
 
 const struct option_row option_rows[N_OPTIONS] = {
 #define OPTION(field, letter, name, argument, standard, kind, not_with,        \
                only_with, help)                                                \
-    {name,        argument, standard,  help,                                   \
-     letter,      not_with, only_with, offsetof(struct options, field),        \
-     parse_##kind},
+    {name,                                                                     \
+     argument,                                                                 \
+     standard,                                                                 \
+     help,                                                                     \
+     letter,                                                                   \
+     not_with,                                                                 \
+     only_with,                                                                \
+     offsetof(struct options, field),                                          \
+     option_parse_##kind},
 #include "loader/cli/options.def"
 };
 
 uint64_t
 options_of(const struct command *c)
 {
-    return c->requires | c->takes | OPTION_SET(help);
+    /* Who needs nothing (help, --version) has nothing to take from a file. */
+    return c->requires | c->takes | OPTION_SET(help) |
+           (c->requires ? OPTION_SET(config) : 0);
 }
 
 static const struct option_row *
@@ -270,6 +78,23 @@ check_names(char **argv, struct err *err)
     return 0;
 }
 
+/*
+ * Arguments can be read by everybody on the machine, for as long as the
+ * program runs and before it could overwrite them; so a secret in one is
+ * refused.
+ */
+static int
+refuse_secret(const struct option_row *row, const char *secret, struct err *err)
+{
+    err_set(err, ERR_USAGE, "option \"--%s\" contains a secret (%s)", row->name,
+            secret);
+    err_detail(err, "Other users of this machine can read the arguments of a "
+                    "program.");
+    return err_hint(err, "Keep it in ~/.pgpass (or the file that PGPASSFILE "
+                         "names), in a service file, in PGPASSWORD, or in a "
+                         "file for --config that only you can read.");
+}
+
 static int
 set_option(struct options *o, const struct command *c,
            const struct option_row *row, const char *text, struct err *err)
@@ -284,6 +109,8 @@ set_option(struct options *o, const struct command *c,
         return err_set(err, ERR_USAGE, "option \"--%s\" is given twice",
                        row->name);
     o->given |= bit;
+    if (option_secret(row, text))
+        return refuse_secret(row, option_secret(row, text), err);
     return row->parse(row, text, (char *)o + row->offset, err);
 }
 
@@ -336,6 +163,129 @@ parse_words(struct options *o, const struct command *c, int argc, char **argv,
                        argv[optind + (int)c->max_operands]);
     return 0;
 }
+
+/* ---- the file ---- */
+
+/* What is about the command line itself. */
+#define NOT_IN_FILE                                                            \
+    (OPTION_SET(config) | OPTION_SET(help) | OPTION_SET(version) |             \
+     OPTION_SET(man) | OPTION_SET(bash_completion))
+
+/* Is it, or what it cannot be used with, in the set? */
+static int
+is_settled(uint64_t set, const struct option_row *row)
+{
+    uint64_t bit = UINT64_C(1) << (row - option_rows);
+
+    for (unsigned i = 0; i < N_OPTIONS; i++)
+        if (set & UINT64_C(1) << i && option_rows[i].not_with & bit)
+            return 1;
+    return (set & (bit | row->not_with)) != 0;
+}
+
+static int
+find_entry_row(const struct config *file, const struct config_entry *e,
+               const struct option_row **ret, struct err *err)
+{
+    const struct option_row *row = find_row(e->key, strlen(e->key));
+
+    if (!row)
+        return config_fail(file, e->at, err, "unrecognized option \"%s\"",
+                           e->key);
+    if (UINT64_C(1) << (row - option_rows) & NOT_IN_FILE)
+        return config_fail(file, e->at, err,
+                           "option \"--%s\" cannot stand in a file", row->name);
+    if (e->is_list)
+        return config_fail(file, e->at, err, "option \"--%s\" takes one value",
+                           row->name);
+    *ret = row;
+    return 0;
+}
+
+/* 1: the flag is set, 0: it is not. */
+static int
+read_flag(const struct config *file, const struct option_row *row,
+          const struct config_value *v, struct err *err)
+{
+    if (!v->quoted && strcmp(v->text, "true") == 0)
+        return 1;
+    if (!v->quoted && strcmp(v->text, "false") == 0)
+        return 0;
+    return config_fail(file, v->at, err,
+                       "option \"--%s\" is either true or false", row->name);
+}
+
+static int
+require_private(const struct config *file, const char *secret, struct err *err)
+{
+    if (file->is_private)
+        return 0;
+    err_set(err, ERR_REFUSED, "others may read \"%s\", which has a secret (%s)",
+            file->path, secret);
+    return err_hint(err, "Run \"chmod 0600\" on it, or keep the secret in "
+                         "~/.pgpass.");
+}
+
+/* 1: it is set in *o. */
+static int
+take_value(struct options *o, const struct config *file,
+           const struct option_row *row, const struct config_value *v,
+           struct err *err)
+{
+    const char *secret;
+
+    if (!row->argument && read_flag(file, row, v, err) <= 0)
+        return read_flag(file, row, v, err);
+    if (row->parse(row, v->text, (char *)o + row->offset, err))
+        return config_blame(file, v->at, err);
+    secret = option_secret(row, v->text);
+    if (secret && require_private(file, secret, err))
+        return -1;
+    return 1;
+}
+
+/*
+ * What the command line says is left as it is.  What another command takes is
+ * looked at and passed over: one file serves all commands of a run.
+ */
+static int
+take_file(struct options *o, const struct command *c, struct err *err)
+{
+    const struct config *file = o->file;
+    uint64_t on_line = o->given;
+    struct options unused = {0};
+
+    for (size_t i = 0; i < file->n_entries; i++) {
+        const struct config_entry *e = &file->entries[i];
+        const struct option_row *row = NULL;
+        uint64_t bit;
+        int r, wanted;
+
+        if (find_entry_row(file, e, &row, err))
+            return -1;
+        bit = UINT64_C(1) << (row - option_rows);
+        wanted = options_of(c) & bit && !is_settled(on_line, row);
+        r = take_value(wanted ? o : &unused, file, row, &e->values[0], err);
+        if (r < 0)
+            return r;
+        if (wanted && r > 0)
+            o->given |= bit;
+    }
+    return 0;
+}
+
+static int
+read_file(struct options *o, const struct command *c, struct err *err)
+{
+    int r;
+
+    if (!o->config || o->help)
+        return 0;
+    r = config_read(&o->file, o->config, err);
+    return r ? r : take_file(o, c, err);
+}
+
+/* ---- all of it ---- */
 
 static int
 set_defaults(struct options *o, struct err *err)
@@ -392,11 +342,22 @@ options_parse(struct options *ret, const struct command *c, int argc,
     if (r == 0)
         r = parse_words(&o, c, argc, argv, err);
     if (r == 0)
+        r = read_file(&o, c, err);
+    if (r == 0)
         r = check_set(&o, c, err);
-    if (r < 0 && !err->hint[0])
+    if (r < 0 && err->class == ERR_USAGE && !err->hint[0])
         err_hint(err, "Try \"pghaul%s%s --help\".", *c->name ? " " : "",
                  c->name);
     if (r == 0)
         *ret = o;
+    else
+        options_clear(&o);
     return r;
+}
+
+void
+options_clear(struct options *o)
+{
+    config_free(o->file);
+    *o = (struct options){0};
 }

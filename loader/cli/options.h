@@ -7,6 +7,10 @@
  * Names are exact: "--sou" is not "--source" today and something else after
  * the next release.  An option is given once.  What one command does not
  * take, or two options that contradict each other, is an error, not ignored.
+ *
+ * What stands in the file of --config goes the same way, with the names as
+ * keys; the command line wins over it, and what only another command takes is
+ * checked and passed over, so that one file serves all commands of a run.
  */
 
 #include <stddef.h>
@@ -15,6 +19,7 @@
 #include "io/err.h"
 
 struct command;
+struct config;
 
 enum option_id {
 #define OPTION(field, ...) OPTION_ID_##field,
@@ -48,12 +53,14 @@ enum option_progress {
 #define OPTION_FIELD_choice(field) enum option_##field field
 #define OPTION_FIELD_flag(field) int field
 
-/* Texts point into argv; those not given and without a default are NULL. */
+/* Texts point into argv or the file; those not given and without a default are
+   NULL. */
 struct options {
 #define OPTION(field, letter, name, argument, standard, kind, ...)             \
     OPTION_FIELD_##kind(field);
 #include "loader/cli/options.def"
-    uint64_t given;        /* set of those on the command line */
+    uint64_t given;        /* set of those on the command line or in the file */
+    struct config *file;   /* owned; NULL without --config */
     char *const *operands; /* what is not an option; ends in NULL */
 };
 
@@ -73,12 +80,17 @@ struct option_row {
 
 extern const struct option_row option_rows[N_OPTIONS];
 
-/* What the command takes in all: --help goes everywhere. */
+/* What the command takes in all: --help goes everywhere, --config almost. */
 uint64_t options_of(const struct command *c);
 
 /*
- * Parse the words after the command's name.  With --help nothing is required.
- * <0: ERR_USAGE.  Not for two threads at once: getopt(3) has a state.
+ * Parse the words after the command's name, and the file that they name.  With
+ * --help nothing is required or read.  <0: ERR_USAGE, or the file cannot be
+ * read (ERR_SYSTEM) or trusted (ERR_REFUSED).  Not for two threads at once:
+ * getopt(3) has a state.
  */
 int options_parse(struct options *ret, const struct command *c, int argc,
                   char **argv, struct err *err);
+
+/* Frees what it owns; any texts of it are gone. */
+void options_clear(struct options *o);

@@ -4,6 +4,7 @@
 #include <lz4.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
+#include <yaml.h>
 
 #include "io/sink.h"
 #include "loader/cli/help.h"
@@ -39,6 +40,7 @@ print_libraries(FILE *to)
     fprintf(to, "lz4      %s\n", LZ4_versionString());
     fprintf(to, "sqlite   %s\n", sqlite3_libversion());
     fprintf(to, "jansson  %s\n", jansson_version_str());
+    fprintf(to, "yaml     %s\n", yaml_get_version_string());
     fprintf(to, "openssl  %s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
 }
 

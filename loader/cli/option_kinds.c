@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/cli/option_kinds.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <libpq-fe.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { JOBS_MAX = 64, NAME_MAX_BYTES = 63 /* NAMEDATALEN - 1 */ };
+#define CHUNK_SIZE_MIN (UINT64_C(1) << 20)
+#define CHUNK_SIZE_MAX (UINT64_C(1) << 40)
+
+static int
+fail_value(const struct option_row *row, const char *text, struct err *err)
+{
+    return err_set(err, ERR_USAGE, "invalid value \"%s\" for option \"--%s\"",
+                   text, row->name);
+}
+
+int
+option_parse_flag(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    (void)row, (void)text, (void)err;
+    *(int *)field = 1;
+    return 0;
+}
+
+int
+option_parse_path(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    if (!*text)
+        return fail_value(row, text, err);
+    *(const char **)field = text;
+    return 0;
+}
+
+int
+option_parse_name(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    if (!*text || strlen(text) > NAME_MAX_BYTES ||
+        strncmp(text, "pg_", 3) == 0) {
+        fail_value(row, text, err);
+        return err_detail(err,
+                          "A name has 1 to %d bytes and does not begin "
+                          "with \"pg_\".",
+                          NAME_MAX_BYTES);
+    }
+    *(const char **)field = text;
+    return 0;
+}
+
+/* How many processors we may run on, which a container can make fewer than
+   the machine has. */
+static unsigned
+count_cores(void)
+{
+    cpu_set_t set;
+    int n = 0;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        n = CPU_COUNT(&set);
+    return n < 1 ? 1 : n > JOBS_MAX ? JOBS_MAX : (unsigned)n;
+}
+
+/* Digits only: strtoull() alone would take " -1".  *end is what follows. */
+static int
+parse_digits(const char *text, uint64_t *ret, char **end)
+{
+    if (!isdigit((unsigned char)*text))
+        return -1;
+    errno = 0;
+    *ret = strtoull(text, end, 10);
+    return errno ? -1 : 0;
+}
+
+int
+option_parse_jobs(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    uint64_t n;
+    char *end;
+
+    if (strcmp(text, "cores") == 0) {
+        *(unsigned *)field = count_cores();
+        return 0;
+    }
+    if (parse_digits(text, &n, &end) < 0 || *end || n < 1 || n > JOBS_MAX) {
+        fail_value(row, text, err);
+        return err_detail(err, "It is a number from 1 to %d, or \"cores\".",
+                          JOBS_MAX);
+    }
+    *(unsigned *)field = (unsigned)n;
+    return 0;
+}
+
+/* The units of postgresql.conf, case and all; *ret is a shift. */
+static int
+parse_unit(const char *text, unsigned *ret)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+
+    for (unsigned i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(text, units[i]) == 0) {
+            *ret = 10 * i;
+            return 0;
+        }
+    return -1;
+}
+
+int
+option_parse_size(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    unsigned shift;
+    uint64_t n;
+    char *end;
+
+    if (parse_digits(text, &n, &end) < 0 || parse_unit(end, &shift) < 0) {
+        fail_value(row, text, err);
+        return err_hint(err, "Give a whole number and a unit: \"B\", \"kB\", "
+                             "\"MB\", \"GB\" or \"TB\".");
+    }
+    if (n > CHUNK_SIZE_MAX >> shift || n << shift < CHUNK_SIZE_MIN) {
+        fail_value(row, text, err);
+        return err_detail(err, "It is outside the range 1MB to 1TB.");
+    }
+    *(uint64_t *)field = n << shift;
+    return 0;
+}
+
+/* The field is an enum without negative values, for which all compilers that
+   we know use unsigned. */
+static_assert(sizeof(enum option_format) == sizeof(unsigned), "enum size");
+
+int
+option_parse_choice(const struct option_row *row, const char *text, void *field,
+                    struct err *err)
+{
+    size_t len = strlen(text);
+    const char *word = row->argument;
+
+    for (unsigned i = 0; *word; i++) {
+        size_t n = strcspn(word, "|");
+
+        if (n == len && memcmp(word, text, n) == 0) {
+            *(unsigned *)field = i;
+            return 0;
+        }
+        word += n + (word[n] == '|');
+    }
+    fail_value(row, text, err);
+    return err_detail(err, "It is one of %s.", row->argument);
+}
+
+/* Name the parameter that holds a secret, if one does. */
+static const char *
+find_secret(const PQconninfoOption *o)
+{
+    /* libpq marks what must not be shown with "*". */
+    for (; o->keyword; o++)
+        if (o->dispchar[0] == '*' && o->val && *o->val)
+            return o->keyword;
+    return NULL;
+}
+
+/* libpq's own message is not shown: it can quote the string. */
+int
+option_parse_conninfo(const struct option_row *row, const char *text,
+                      void *field, struct err *err)
+{
+    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
+
+    if (!parsed) {
+        err_set(err, ERR_USAGE, "invalid connection string for option \"--%s\"",
+                row->name);
+        return err_hint(err, "Give \"host=... dbname=...\", "
+                             "\"postgresql://host/dbname\" or "
+                             "\"service=NAME\".");
+    }
+    PQconninfoFree(parsed);
+    *(const char **)field = text;
+    return 0;
+}
+
+const char *
+option_secret(const struct option_row *row, const char *text)
+{
+    PQconninfoOption *parsed;
+    const char *secret;
+
+    if (row->parse != option_parse_conninfo)
+        return NULL;
+    parsed = PQconninfoParse(text, NULL);
+    secret = parsed ? find_secret(parsed) : NULL;
+    PQconninfoFree(parsed);
+    return secret; /* libpq's constant */
+}

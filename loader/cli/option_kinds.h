@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * The kinds of options: how the text of one becomes its field in struct
+ * options.  Where the text comes from, the command line or a file, is nothing
+ * to them.  <0: ERR_USAGE.
+ */
+
+#include "loader/cli/options.h"
+
+#define OPTION_KIND(kind)                                                      \
+    int option_parse_##kind(const struct option_row *row, const char *text,    \
+                            void *field, struct err *err)
+OPTION_KIND(conninfo);
+OPTION_KIND(path);
+OPTION_KIND(name);
+OPTION_KIND(jobs);
+OPTION_KIND(size);
+OPTION_KIND(choice);
+OPTION_KIND(flag);
+#undef OPTION_KIND
+
+/* The parameter of a connection string that is a secret ("password"), or NULL
+   when it has none, or is no connection string. */
+const char *option_secret(const struct option_row *row, const char *text);
