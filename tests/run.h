@@ -83,6 +83,21 @@ run_add_table(const char *name, uint64_t n_bytes)
     return t.id;
 }
 
+/* A partition that is loaded through a root. */
+static inline uint64_t
+run_add_leaf(const char *name, const char *root)
+{
+    struct catalog_table t = {
+        .schema = "public",
+        .name = (char *)name,
+        .root_schema = "public",
+        .root_name = (char *)root,
+    };
+
+    ok(catalog_add_table(c, &t, &err));
+    return t.id;
+}
+
 static inline uint64_t
 run_add_chunk(uint64_t table, uint64_t n_bytes)
 {

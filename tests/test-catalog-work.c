@@ -142,6 +142,36 @@ Test(catalog_work, entries_of_a_table_come_in_order_one_at_a_time)
     cr_assert_eq(run_take_entry(), 22);
 }
 
+Test(catalog_work, entries_of_a_family_wait_for_the_chunks_of_all_of_it)
+{
+    uint64_t a = run_add_leaf("a", "root"), b = run_add_leaf("b", "root");
+    uint64_t of_a = run_add_chunk(a, 1), of_b = run_add_chunk(b, 1);
+    uint64_t other = run_add_leaf("a", "other");
+
+    run_add_entry(1, 1, a);
+    run_add_entry(2, 2, b);
+    run_add_entry(3, 3, other);
+    run_stage(of_a);
+    run_stage(of_b);
+    cr_assert_eq(run_take_entry(), 3);
+    ok(catalog_chunk_loaded(c, of_a, &err));
+    cr_assert_eq(run_take_entry(), 0);
+    ok(catalog_chunk_loaded(c, of_b, &err));
+    cr_assert_eq(run_take_entry(), 1);
+    cr_assert_eq(run_take_entry(), 2);
+}
+
+Test(catalog_work, failed_table_keeps_back_the_entries_of_its_family)
+{
+    uint64_t a = run_add_leaf("a", "root"), b = run_add_leaf("b", "root");
+
+    run_add_entry(1, 1, a);
+    ok(catalog_table_failed(c, b, run_reason("no", ""), &err));
+    cr_assert_eq(run_take_entry(), 0);
+    ok(catalog_forget_failures(c, &err));
+    cr_assert_eq(run_take_entry(), 1);
+}
+
 Test(catalog_work, entries_of_no_table_come_after_all_others_one_at_a_time)
 {
     uint64_t empty = run_add_table("empty", 1), full = run_add_table("full", 1);

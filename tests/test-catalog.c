@@ -95,6 +95,62 @@ Test(catalog, a_table_without_columns_is_a_table)
     cr_assert_eq(found->n_columns, 0);
 }
 
+Test(catalog, what_few_tables_have_comes_back_byte_for_byte)
+{
+    cleanup_(catalog_table_freep) struct catalog_table *a = NULL, *b = NULL;
+    struct catalog_table t = {
+        .schema = "s",
+        .name = "t",
+        .condition = "x > 1 -- and so on",
+        .root_schema = all_bytes(),
+        .root_name = "",
+        .extension = "an \"extension\"",
+        .fingerprint = "1 2 3",
+    };
+
+    ok(catalog_add_table(c, &t, &err));
+    run_add_table("u", 0);
+    ok(catalog_find_table(c, 1, &a, &err));
+    cr_assert_str_eq(a->condition, t.condition);
+    cr_assert_str_eq(a->root_schema, all_bytes());
+    cr_assert_str_eq(a->root_name, "");
+    cr_assert_str_eq(a->extension, t.extension);
+    cr_assert_str_eq(a->fingerprint, t.fingerprint);
+    ok(catalog_find_table(c, 2, &b, &err));
+    cr_assert(!b->condition && !b->root_schema && !b->root_name &&
+              !b->extension && !b->fingerprint);
+}
+
+Test(catalog, a_family_is_the_tables_of_one_root)
+{
+    cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
+    uint64_t first, second, id;
+
+    run_add_leaf("a", "root");
+    first = run_add_leaf("b", "other");
+    run_add_table("c", 1);
+    second = run_add_leaf("d", "other");
+
+    ok(catalog_find_table(c, second, &t, &err));
+    ok(catalog_next_of_family(c, t, 0, &id, &err));
+    cr_assert_eq(id, first);
+    ok(catalog_next_of_family(c, t, id, &id, &err));
+    cr_assert_eq(id, second);
+    none(catalog_next_of_family(c, t, id, &id, &err));
+}
+
+Test(catalog, a_chunk_can_be_a_condition)
+{
+    cleanup_(catalog_chunk_freep) struct catalog_chunk *found = NULL;
+    struct catalog_chunk k = {.hi = CATALOG_OPEN_END,
+                              .condition = "a >= '1'::int8"};
+
+    ok(catalog_add_chunk(c, run_add_table("t", 1), &k, &err));
+    run_stage(k.id);
+    ok(catalog_next_chunk(c, 1, 0, &found, &err));
+    cr_assert_str_eq(found->condition, k.condition);
+}
+
 Test(catalog, a_staged_chunk_comes_back_byte_for_byte)
 {
     cleanup_(catalog_chunk_freep) struct catalog_chunk *found = NULL;

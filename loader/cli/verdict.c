@@ -60,8 +60,8 @@ print_json(const struct verdict *v, const struct verify_result *result)
 {
     json_t *t = json_object();
 
-    json_object_set_new(t, "schema", text_json(result->table->schema));
-    json_object_set_new(t, "name", text_json(result->table->name));
+    json_object_set_new(t, "schema", text_json(result->schema));
+    json_object_set_new(t, "name", text_json(result->name));
     json_object_set_new(t, "verdict", json_string(names[result->verdict]));
     json_object_set_new(t, "exported", side_json(&result->exported));
     if (result->verdict == VERIFY_FAILED)
@@ -78,22 +78,20 @@ print_json(const struct verdict *v, const struct verify_result *result)
 static void
 name_difference(struct verdict *v, const struct verify_result *result)
 {
-    const struct catalog_table *t = result->table;
-
     if (result->verdict == VERIFY_FAILED)
         progress_note(v->workplace->progress, "%s.%s: could not be read: %s",
-                      t->schema, t->name, result->why);
+                      result->schema, result->name, result->why);
     else if (result->exported.n_rows != result->found.n_rows)
         progress_note(v->workplace->progress,
                       "%s.%s: %" PRIu64 " rows were exported, %" PRIu64
                       " are in the target",
-                      t->schema, t->name, result->exported.n_rows,
+                      result->schema, result->name, result->exported.n_rows,
                       result->found.n_rows);
     else
         progress_note(v->workplace->progress,
                       "%s.%s: as many rows as exported (%" PRIu64
                       "), but not the same",
-                      t->schema, t->name, result->found.n_rows);
+                      result->schema, result->name, result->found.n_rows);
 }
 
 void
@@ -107,14 +105,14 @@ verdict_table(void *arg, const struct verify_result *result)
         name_difference(v, result);
     switch (result->verdict) {
     case VERIFY_EQUAL:
-        v->n_equal++;
+        v->n_equal += result->n_tables;
         v->n_rows += result->found.n_rows;
         break;
     case VERIFY_DIFFERS:
-        v->n_differ++;
+        v->n_differ += result->n_tables;
         break;
     case VERIFY_FAILED:
-        v->n_failed++;
+        v->n_failed += result->n_tables;
         break;
     }
 }

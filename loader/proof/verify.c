@@ -11,10 +11,12 @@
 #include "loader/pg/snapshot.h"
 #include "loader/run/copy_sql.h"
 
-/* A table of which some ranges are in work; at most one a worker, and one. */
+/* A table of which some ranges are in work; at most one a worker, and one.
+   The first of a family stands for all of it. */
 struct open_table {
     struct open_table *next;
     struct catalog_table *table;
+    uint64_t n_tables;
     struct digest exported;
     struct digest found;
     uint64_t n_blocks, step, at; /* ranges still to be handed out */
@@ -64,8 +66,11 @@ open_table_free(struct open_table *t)
 static void
 close_table(struct verify *v, struct open_table *t)
 {
+    const struct catalog_table *c = t->table;
     struct verify_result result = {
-        .table = t->table,
+        .schema = c->root_name ? c->root_schema : c->schema,
+        .name = c->root_name ? c->root_name : c->name,
+        .n_tables = t->n_tables,
         .verdict = t->why                                  ? VERIFY_FAILED
                    : digest_equal(&t->exported, &t->found) ? VERIFY_EQUAL
                                                            : VERIFY_DIFFERS,
@@ -82,29 +87,48 @@ close_table(struct verify *v, struct open_table *t)
     open_table_free(t);
 }
 
+/*
+ * Blocks and bytes, and whether blocks can be addressed.  Of what lies below a
+ * root the largest partition's blocks: a range of blocks is one of each.
+ */
+#define MEASURES                                                               \
+    "SELECT pg_catalog.max(pg_catalog.pg_relation_size(c.oid)"                 \
+    "  / pg_catalog.current_setting('block_size')::int),"                      \
+    " pg_catalog.sum(pg_catalog.pg_table_size(c.oid)),"                        \
+    " pg_catalog.bool_and(coalesce(am.amname = 'heap', false))"                \
+    " FROM pg_catalog.pg_class c"                                              \
+    " LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "
+
+#define NAMED                                                                  \
+    "(SELECT x.oid FROM pg_catalog.pg_class x"                                 \
+    " JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace"                \
+    " WHERE n.nspname = $1 AND x.relname = $2)"
+
+static const char measure_table[] = MEASURES "WHERE c.oid = " NAMED;
+
+static const char measure_root[] =
+    MEASURES "WHERE c.oid IN (SELECT relid"
+             " FROM pg_catalog.pg_partition_tree(" NAMED ") WHERE isleaf)";
+
 /* Into how many ranges?  A table that is missing gets one, whose reader will
    say so. */
 static int
 measure(struct verify *v, struct open_table *t, struct err *err)
 {
-    const char *const values[] = {t->table->schema, t->table->name};
+    const struct catalog_table *c = t->table;
+    const char *const of_table[] = {c->schema, c->name};
+    const char *const of_root[] = {c->root_schema, c->root_name};
     cleanup_(session_clearp) PGresult *res = NULL;
     uint64_t n_bytes = 0, n_ranges = 1;
     int r;
 
-    r = session_query_params(
-        v->session,
-        "SELECT pg_catalog.pg_relation_size(c.oid)"
-        "  / pg_catalog.current_setting('block_size')::int,"
-        " pg_catalog.pg_table_size(c.oid)"
-        " FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"
-        " WHERE n.nspname = $1 AND c.relname = $2 AND am.amname = 'heap'",
-        2, values, &res, err);
+    r = session_query_params(v->session,
+                             c->root_name ? measure_root : measure_table, 2,
+                             c->root_name ? of_root : of_table, &res, err);
     if (r)
         return r;
-    if (PQntuples(res) == 1 && session_server_version(v->session) >= 140000) {
+    if (PQgetvalue(res, 0, 2)[0] == 't' &&
+        session_server_version(v->session) >= 140000) {
         t->n_blocks = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
         n_bytes = strtoull(PQgetvalue(res, 0, 1), NULL, 10);
     }
@@ -114,18 +138,64 @@ measure(struct verify *v, struct open_table *t, struct err *err)
     return 0;
 }
 
-/* What the table should hold. */
+/* Add what the table should hold. */
 static int
-totals_of(struct verify *v, const struct catalog_table *t,
-          struct chunk_totals *ret, struct err *err)
+add_totals(struct verify *v, struct open_table *t, uint64_t table,
+           struct err *err)
 {
-    int r = catalog_table_totals(v->catalog, t->id, ret, err);
+    struct chunk_totals totals;
+    int r = catalog_table_totals(v->catalog, table, &totals, err);
 
-    if (r != CATALOG_E_NONE)
+    if (r == CATALOG_E_NONE)
+        return err_set(err, ERR_CORRUPT,
+                       "the run catalogue lacks chunks of table \"%s.%s\"",
+                       t->table->schema, t->table->name);
+    if (r)
         return r;
-    return err_set(err, ERR_CORRUPT,
-                   "the run catalogue lacks chunks of table \"%s.%s\"",
-                   t->schema, t->name);
+    digest_add(&t->exported, &totals.digest);
+    t->n_tables++;
+    return 0;
+}
+
+static int
+add_totals_of_family(struct verify *v, struct open_table *t, struct err *err)
+{
+    uint64_t table = 0;
+    int r;
+
+    for (;;) {
+        r = catalog_next_of_family(v->catalog, t->table, table, &table, err);
+        if (r)
+            return r == CATALOG_E_NONE ? 0 : r;
+        r = add_totals(v, t, table, err);
+        if (r)
+            return r;
+    }
+}
+
+/* The next table that is to be read: of a family the first. */
+static int
+next_table(struct verify *v, struct catalog_table **ret, struct err *err)
+{
+    uint64_t last = v->last, first;
+    int r;
+
+    for (;;) {
+        cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
+
+        r = catalog_next_table(v->catalog, last, &t, err);
+        if (r)
+            return r;
+        last = first = t->id;
+        if (t->root_name)
+            r = catalog_next_of_family(v->catalog, t, 0, &first, err);
+        if (r)
+            return r;
+        if (first == t->id) {
+            *ret = take(t);
+            return 0;
+        }
+    }
 }
 
 /* Open the next table; CATALOG_E_NONE when there is no more. */
@@ -133,15 +203,15 @@ static int
 open_next(struct verify *v, struct err *err)
 {
     struct open_table *t;
-    struct chunk_totals totals;
     int r;
 
     t = calloc(1, sizeof *t);
     if (!t)
         return err_nomem(err);
-    r = catalog_next_table(v->catalog, v->last, &t->table, err);
+    r = next_table(v, &t->table, err);
     if (!r)
-        r = totals_of(v, t->table, &totals, err);
+        r = t->table->root_name ? add_totals_of_family(v, t, err)
+                                : add_totals(v, t, t->table->id, err);
     if (!r)
         r = measure(v, t, err);
     if (r) {
@@ -149,7 +219,6 @@ open_next(struct verify *v, struct err *err)
         return r;
     }
     v->last = t->table->id;
-    t->exported = totals.digest;
     t->next = v->tables;
     v->tables = t;
     return 0;
@@ -306,12 +375,13 @@ static int
 digest_range(struct worker *w, struct task *k, struct err *err)
 {
     const struct catalog_table *t = k->table->table;
+    const struct copy_sql_range range = {.lo = k->lo, .hi = k->hi};
     char *sql;
     int r;
 
     copy_rows_reset(w->rows, t->format, t->n_columns);
     digester_reset(w->digester);
-    sql = copy_sql_out(w->session, t, k->lo, k->hi);
+    sql = copy_sql_loaded(w->session, t, &range);
     if (!sql)
         return err_nomem(err);
     r = copy_out_begin(w->session, sql, err);

@@ -7,7 +7,8 @@
  * Export has digested every row as it staged it.  The target is read back in
  * one snapshot, with the same COPY, in parallel ranges, into a digest of its
  * own.  Digests do not depend on the order of rows or on how a table is cut,
- * so the two are equal when the tables are.
+ * so the two are equal when the tables are.  Tables that were loaded through
+ * one root are compared as one: their rows may lie in other partitions now.
  *
  *     begin --lane (drive)--> finish --> free
  */
@@ -30,9 +31,10 @@ enum verify_verdict {
     VERIFY_FAILED, /* could not be compared, which proves nothing */
 };
 
-/* What became of one table. */
+/* What became of one table, or of all n_tables below one root. */
 struct verify_result {
-    const struct catalog_table *table;
+    const char *schema, *name; /* the table's or the root's */
+    uint64_t n_tables;
     enum verify_verdict verdict;
     struct digest exported; /* by the run */
     struct digest found;    /* in the target */

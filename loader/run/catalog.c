@@ -12,7 +12,7 @@
 
 enum {
     APPLICATION_ID = 0x70676861, /* "pgha", in the header of the file */
-    VERSION = 1,
+    VERSION = 2,
     /* The run's lock leaves one writer, but a look at a catalogue left by a
        crash repairs its log first and holds us up meanwhile. */
     WAIT_MS = 1000,

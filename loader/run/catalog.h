@@ -33,7 +33,7 @@ struct catalog;
 /* Outcome: there is no (more) such thing. */
 enum { CATALOG_E_NONE = 1 };
 
-/* Opens RUN/run.db; create makes it (schema version 1) when missing.  Another
+/* Opens RUN/run.db; create makes it (schema version 2) when missing.  Another
    version, or a file that is not ours, is refused.  In a directory that was
    opened to LOOK at, nothing can be changed or taken; the process at work is
    not disturbed. */
@@ -74,6 +74,20 @@ struct catalog_table {
     char *name;
     enum copy_format format;
     uint64_t n_bytes; /* estimate, with TOAST */
+    /* SQL: of its rows those for which this is true.  NULL: all. */
+    char *condition;
+    /*
+     * The partitioned table through which its rows go into the target, since
+     * they may belong into another partition there; NULLs: they go into the
+     * table itself.  All tables of one root are a family: their columns and
+     * their format are the same.
+     */
+    char *root_schema, *root_name;
+    /* Of the extension whose configuration it holds; NULL: of none.  In the
+       target it has rows of the extension's own, which are not for us. */
+    char *extension;
+    /* What it was when it was planned: see fingerprint.h.  May be NULL. */
+    char *fingerprint;
     unsigned n_columns;
     struct catalog_column *columns; /* those that COPY carries, in order */
 };
@@ -102,12 +116,14 @@ int catalog_forget_failures(struct catalog *c, struct err *err);
 
 /* ---- chunks ---- */
 
-/* Blocks [lo, hi) of the table's heap; the whole table: 0, OPEN. */
+/* Blocks [lo, hi) of the table's heap; the whole table: 0, OPEN.  With a
+   condition: the rows of the table for which it is true. */
 #define CATALOG_OPEN_END UINT64_MAX
 
 struct catalog_chunk {
     uint64_t id; /* 1...; given by add */
     uint64_t lo, hi;
+    char *condition;             /* SQL, then lo and hi are 0, OPEN; or NULL */
     uint64_t n_bytes;            /* estimate */
     struct catalog_table *table; /* owned, filled by the fetching calls */
     /* Since it is STAGED: */
@@ -144,6 +160,9 @@ int catalog_next_chunk(struct catalog *c, uint64_t table, uint64_t chunk,
 /* The sum over the table's chunks; E_NONE when not all are STAGED. */
 int catalog_table_totals(struct catalog *c, uint64_t table,
                          struct chunk_totals *ret, struct err *err);
+/* The next table of t's family after table (0: the first); E_NONE. */
+int catalog_next_of_family(struct catalog *c, const struct catalog_table *t,
+                           uint64_t table, uint64_t *ret, struct err *err);
 
 /* A chunk of this name is staged (for the sweep). */
 int catalog_has_file(struct catalog *c, const char *file, int *ret,
@@ -173,7 +192,7 @@ int catalog_add_entry(struct catalog *c, const struct catalog_entry *e,
  *
  *   - First those of a table whose chunks are all loaded (a table without
  *     chunks is loaded), largest table first, by order within the table, one
- *     at a time a table.
+ *     at a time a table.  The tables of a family are loaded when all are.
  *   - The others (table 0) when all chunks are loaded and none of the first
  *     kind is left, by order, one at a time.
  *

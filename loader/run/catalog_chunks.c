@@ -6,7 +6,8 @@
 
 #define SELECT_CHUNK                                                           \
     "SELECT k.id, k.table_id, k.lo, k.hi, k.n_bytes, k.state, k.file,"         \
-    " k.file_len, k.sha256, k.n_rows, k.digest, k.raw_len, k.n_frames"
+    " k.file_len, k.sha256, k.n_rows, k.digest, k.raw_len, k.n_frames,"        \
+    " k.condition"
 
 #define NOT_TAKEN                                                              \
     " NOT EXISTS(SELECT 1 FROM taken_chunks WHERE chunk_id = k.id)"
@@ -18,6 +19,7 @@ catalog_chunk_free(struct catalog_chunk *k)
         return NULL;
     catalog_table_free(k->table);
     free(k->file);
+    free(k->condition);
     free(k);
     return NULL;
 }
@@ -71,6 +73,11 @@ read_chunk(struct catalog *c, sqlite3_stmt *q, struct catalog_chunk **ret,
     k->lo = catalog_db_u64(q, 2);
     k->hi = catalog_db_u64(q, 3);
     k->n_bytes = catalog_db_u64(q, 4);
+    if (sqlite3_column_type(q, 13) != SQLITE_NULL) {
+        k->condition = catalog_db_text(q, 13);
+        if (!k->condition)
+            return err_nomem(err);
+    }
 
     r = catalog_find_table(c, catalog_db_u64(q, 1), &k->table, err);
     if (r == CATALOG_E_NONE)
@@ -93,10 +100,12 @@ catalog_add_chunk(struct catalog *c, uint64_t table, struct catalog_chunk *k,
     int r;
 
     r = catalog_db_run(c, err,
-                       SQL("INSERT INTO chunks(table_id, lo, hi, n_bytes, held)"
-                           " VALUES(?1, ?2, ?3, ?4, (SELECT state = 'failed'"
-                           "  FROM tables WHERE id = ?1))"),
-                       INT(table), INT(k->lo), INT(k->hi), INT(k->n_bytes));
+                       SQL("INSERT INTO chunks(table_id, lo, hi, n_bytes,"
+                           " condition, held) VALUES(?1, ?2, ?3, ?4, ?5,"
+                           " (SELECT state = 'failed' FROM tables"
+                           "  WHERE id = ?1))"),
+                       INT(table), INT(k->lo), INT(k->hi), INT(k->n_bytes),
+                       TEXT(k->condition));
     if (r == 0)
         k->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
     return r;
@@ -251,6 +260,24 @@ catalog_table_totals(struct catalog *c, uint64_t table,
     if (r < 0)
         return r;
     *ret = sum;
+    return 0;
+}
+
+int
+catalog_next_of_family(struct catalog *c, const struct catalog_table *t,
+                       uint64_t table, uint64_t *ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(c, err, &q,
+                         SQL("SELECT id FROM tables WHERE root_schema = ?"
+                             " AND root_name = ? AND id > ?"
+                             " ORDER BY id LIMIT 1"),
+                         TEXT(t->root_schema), TEXT(t->root_name), INT(table));
+    if (r)
+        return r;
+    *ret = catalog_db_u64(q, 0);
     return 0;
 }
 

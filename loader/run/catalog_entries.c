@@ -56,7 +56,8 @@ read_entry(sqlite3_stmt *q, struct catalog_entry **ret, struct err *err)
     return 0;
 }
 
-/* The first entry of the largest table that is loaded and has none in hand. */
+/* The first entry of the largest table that is loaded and has none in hand.
+   A row of any table of a family may go into any other. */
 static int
 find_of_a_table(struct catalog *c, struct catalog_entry **ret, struct err *err)
 {
@@ -70,6 +71,10 @@ find_of_a_table(struct catalog *c, struct catalog_entry **ret, struct err *err)
             " WHERE t.n_unloaded = 0 AND t.n_pending > 0 AND t.state = 'ok'"
             " AND NOT EXISTS(SELECT 1 FROM taken_entries"
             "                WHERE table_id = t.id)"
+            " AND (t.root_name IS NULL OR NOT EXISTS(SELECT 1 FROM tables f"
+            "      WHERE f.root_schema = t.root_schema"
+            "      AND f.root_name = t.root_name AND f.root_name IS NOT NULL"
+            "      AND (f.n_unloaded > 0 OR f.state = 'failed')))"
             " AND e.state = 'pending'"
             " ORDER BY t.n_bytes DESC, t.id, e.position LIMIT 1"));
     return r ? r : read_entry(q, ret, err);

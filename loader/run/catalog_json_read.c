@@ -44,6 +44,20 @@ read_name(const struct manifest_at *at, const char *member, char **ret,
     return 0;
 }
 
+/* The same where it may be missing: NULL. */
+static int
+read_optional(const struct manifest_at *at, const char *member, char **ret,
+              struct err *err)
+{
+    cleanup_(freep) char *hex_member = NULL;
+
+    if (asprintf(&hex_member, "%s_hex", member) < 0)
+        return err_nomem(err);
+    return manifest_has(at, member) || manifest_has(at, hex_member)
+               ? read_name(at, member, ret, err)
+               : 0;
+}
+
 /* ---- the run ---- */
 
 static int
@@ -153,6 +167,9 @@ fill_chunk(const struct manifest_at *at, struct catalog_chunk *k,
     r = manifest_check(at->m, err);
     if (r)
         return r;
+    r = read_optional(at, "condition", &k->condition, err);
+    if (r)
+        return r;
     k->n_bytes = k->totals.raw_len;
     if (hex_decode(k->sha256, sizeof k->sha256, sha256) ||
         digest_parse(digest, &k->totals.digest))
@@ -183,6 +200,25 @@ read_chunk(struct catalog *c, const struct manifest_at *at, uint64_t table,
     return r ? r : catalog_chunk_staged(c, k, err);
 }
 
+/* What most tables do not have. */
+static int
+read_marks(const struct manifest_at *at, struct catalog_table *t,
+           struct err *err)
+{
+    int r;
+
+    if ((r = read_optional(at, "condition", &t->condition, err)) ||
+        (r = read_optional(at, "root_schema", &t->root_schema, err)) ||
+        (r = read_optional(at, "root_name", &t->root_name, err)) ||
+        (r = read_optional(at, "extension", &t->extension, err)) ||
+        (r = read_optional(at, "fingerprint", &t->fingerprint, err)))
+        return r;
+    return !t->root_schema == !t->root_name
+               ? 0
+               : err_set(err, ERR_CORRUPT,
+                         "catalog.json: a root has half a name");
+}
+
 static int
 read_table(struct catalog *c, const struct manifest_at *at, struct err *err)
 {
@@ -200,6 +236,8 @@ read_table(struct catalog *c, const struct manifest_at *at, struct err *err)
     r = read_name(at, "schema", &t->schema, err);
     if (!r)
         r = read_name(at, "name", &t->name, err);
+    if (!r)
+        r = read_marks(at, t, err);
     if (!r)
         r = read_columns(at, t, err);
     if (!r && copy_format_parse(format, &t->format))

@@ -38,6 +38,13 @@ set_name(json_t *to, const char *member, const char *text)
 }
 
 static void
+set_optional(json_t *to, const char *member, const char *text)
+{
+    if (text)
+        set_name(to, member, text);
+}
+
+static void
 set_number(json_t *to, const char *member, uint64_t n)
 {
     json_object_set_new(to, member, manifest_u64_json(n));
@@ -87,6 +94,7 @@ chunk_json(const struct catalog_chunk *k)
     json_object_set_new(o, "digest", json_string(digest));
     set_number(o, "raw_bytes", k->totals.raw_len);
     set_number(o, "frames", k->totals.n_frames);
+    set_optional(o, "condition", k->condition);
     set_number(o, "first_block", k->lo);
     if (k->hi != CATALOG_OPEN_END)
         set_number(o, "end_block", k->hi);
@@ -155,6 +163,11 @@ write_table(struct manifest_writer *w, struct catalog *c,
     set_name(o, "name", t->name);
     json_object_set_new(o, "format", json_string(copy_format_name(t->format)));
     set_number(o, "bytes", t->n_bytes);
+    set_optional(o, "condition", t->condition);
+    set_optional(o, "root_schema", t->root_schema);
+    set_optional(o, "root_name", t->root_name);
+    set_optional(o, "extension", t->extension);
+    set_optional(o, "fingerprint", t->fingerprint);
     json_object_set_new(o, "columns", columns_json(t));
     r = chunks_json(c, t->id, chunks, err);
     json_object_set_new(o, "chunks", chunks);

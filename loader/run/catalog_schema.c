@@ -21,6 +21,11 @@ const char catalog_schema[] =
     "  name TEXT NOT NULL,"
     "  format TEXT NOT NULL,"
     "  n_bytes INTEGER NOT NULL,"
+    "  condition TEXT,"   /* SQL; NULL: all rows */
+    "  root_schema TEXT," /* it is loaded through this; NULL: itself */
+    "  root_name TEXT,"
+    "  extension TEXT," /* whose configuration it holds; NULL: none */
+    "  fingerprint TEXT,"
     "  state TEXT NOT NULL DEFAULT 'ok' CHECK(state IN ('ok', 'failed')),"
     "  n_to_load INTEGER NOT NULL DEFAULT 0,"  /* chunks that are staged */
     "  n_unloaded INTEGER NOT NULL DEFAULT 0," /* chunks not yet loaded */
@@ -31,6 +36,10 @@ const char catalog_schema[] =
     "  WHERE n_to_load > 0 AND state = 'ok';"
     "CREATE INDEX tables_to_finish ON tables(n_bytes DESC, id)"
     "  WHERE n_unloaded = 0 AND n_pending > 0 AND state = 'ok';"
+    "CREATE INDEX tables_of_family ON tables(root_schema, root_name, id)"
+    "  WHERE root_name IS NOT NULL;"
+    "CREATE INDEX families_to_load ON tables(root_schema, root_name)"
+    "  WHERE root_name IS NOT NULL AND (n_unloaded > 0 OR state = 'failed');"
     "CREATE INDEX tables_in_the_way ON tables(id)"
     "  WHERE n_unloaded > 0 OR n_pending > 0 OR state = 'failed';"
 
@@ -46,6 +55,7 @@ const char catalog_schema[] =
     "  table_id INTEGER NOT NULL REFERENCES tables,"
     "  lo INTEGER NOT NULL,"
     "  hi INTEGER NOT NULL," /* -1: no end */
+    "  condition TEXT,"      /* SQL, instead of blocks */
     "  n_bytes INTEGER NOT NULL,"
     "  state TEXT NOT NULL DEFAULT 'planned'"
     "    CHECK(state IN ('planned', 'staged', 'loaded')),"

@@ -7,7 +7,8 @@
 
 #define SELECT_TABLE                                                           \
     "SELECT id, oid, schema, name, format, n_bytes,"                           \
-    " (SELECT count(*) FROM columns WHERE table_id = id)"                      \
+    " (SELECT count(*) FROM columns WHERE table_id = id), condition,"          \
+    " root_schema, root_name, extension, fingerprint"                          \
     " FROM tables"
 
 struct catalog_table *
@@ -22,6 +23,11 @@ catalog_table_free(struct catalog_table *t)
     free(t->columns);
     free(t->schema);
     free(t->name);
+    free(t->condition);
+    free(t->root_schema);
+    free(t->root_name);
+    free(t->extension);
+    free(t->fingerprint);
     free(t);
     return NULL;
 }
@@ -46,11 +52,17 @@ insert_table(struct catalog *c, struct catalog_table *t, struct err *err)
 {
     int r;
 
+    assert(!t->root_schema == !t->root_name);
     r = catalog_db_run(c, err,
                        SQL("INSERT INTO tables(oid, schema, name, format,"
-                           " n_bytes) VALUES(?, ?, ?, ?, ?)"),
+                           " n_bytes, condition, root_schema, root_name,"
+                           " extension, fingerprint)"
+                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
                        INT(t->oid), TEXT(t->schema), TEXT(t->name),
-                       TEXT(copy_format_name(t->format)), INT(t->n_bytes));
+                       TEXT(copy_format_name(t->format)), INT(t->n_bytes),
+                       TEXT(t->condition), TEXT(t->root_schema),
+                       TEXT(t->root_name), TEXT(t->extension),
+                       TEXT(t->fingerprint));
     if (r)
         return r;
     t->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
@@ -98,6 +110,29 @@ read_columns(struct catalog *c, struct catalog_table *t, unsigned n,
     return r < 0 ? r : 0;
 }
 
+/* A text that may be NULL. */
+static int
+copy_optional(sqlite3_stmt *q, int column, char **ret, struct err *err)
+{
+    if (sqlite3_column_type(q, column) == SQLITE_NULL)
+        return 0;
+    *ret = catalog_db_text(q, column);
+    return *ret ? 0 : err_nomem(err);
+}
+
+static int
+read_optional(sqlite3_stmt *q, struct catalog_table *t, struct err *err)
+{
+    int r;
+
+    if ((r = copy_optional(q, 7, &t->condition, err)) ||
+        (r = copy_optional(q, 8, &t->root_schema, err)) ||
+        (r = copy_optional(q, 9, &t->root_name, err)) ||
+        (r = copy_optional(q, 10, &t->extension, err)))
+        return r;
+    return copy_optional(q, 11, &t->fingerprint, err);
+}
+
 /* The row that q is at, with its columns. */
 static int
 read_table(struct catalog *c, sqlite3_stmt *q, struct catalog_table **ret,
@@ -119,6 +154,9 @@ read_table(struct catalog *c, sqlite3_stmt *q, struct catalog_table **ret,
     };
     if (!t->schema || !t->name)
         return err_nomem(err);
+    r = read_optional(q, t, err);
+    if (r)
+        return r;
     if (!format || copy_format_parse(format, &t->format) < 0)
         return catalog_db_corrupt(c, err, "Table %" PRIu64 " has no format.",
                                   t->id);

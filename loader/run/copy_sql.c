@@ -17,21 +17,19 @@ print_columns(FILE *f, struct session *s, const struct catalog_table *t)
 }
 
 static void
-print_table(FILE *f, struct session *s, const struct catalog_table *t)
+print_name(FILE *f, struct session *s, const char *schema, const char *table)
 {
-    char *name = session_qualified(s, t->schema, t->name);
+    char *name = session_qualified(s, schema, table);
 
     fputs(name ? name : "", f);
     session_freemem(name);
 }
 
-/* "s.t (a, b)"; "()" is not SQL, and without a list COPY takes all columns
-   that are not generated. */
+/* The columns' list behind a table's name; "()" is not SQL, and without a list
+   COPY takes all columns that are not generated. */
 static void
-print_table_and_columns(FILE *f, struct session *s,
-                        const struct catalog_table *t)
+print_list(FILE *f, struct session *s, const struct catalog_table *t)
 {
-    print_table(f, s, t);
     if (t->n_columns == 0)
         return;
     fputs(" (", f);
@@ -39,19 +37,84 @@ print_table_and_columns(FILE *f, struct session *s,
     fputs(")", f);
 }
 
-/* ONLY, for a parent's rows are not its children's. */
-static void
-print_range(FILE *f, struct session *s, const struct catalog_table *t,
-            uint64_t lo, uint64_t hi)
+/* A condition may end in a comment: what follows needs a line of its own. */
+static const char *
+print_condition(FILE *f, const char *word, const char *condition)
 {
+    if (!condition)
+        return word;
+    fprintf(f, "%s (%s\n)", word, condition);
+    return " AND";
+}
+
+static int
+is_whole(const struct copy_sql_range *range)
+{
+    return range->lo == 0 && range->hi == CATALOG_OPEN_END && !range->condition;
+}
+
+static void
+print_where(FILE *f, const char *condition, const struct copy_sql_range *range)
+{
+    const char *word = " WHERE";
+
+    word = print_condition(f, word, condition);
+    word = print_condition(f, word, range->condition);
+    if (range->lo > 0 || range->hi != CATALOG_OPEN_END) {
+        fprintf(f, "%s ctid >= '(%" PRIu64 ",0)'::pg_catalog.tid", word,
+                range->lo);
+        word = " AND";
+    }
+    if (range->hi != CATALOG_OPEN_END)
+        fprintf(f, "%s ctid < '(%" PRIu64 ",0)'::pg_catalog.tid", word,
+                range->hi);
+}
+
+/*
+ * A query could be answered by an index; the table itself is the truth, so all
+ * rows of a table are read without one.  ONLY, for a parent's rows are not its
+ * children's.
+ */
+static void
+print_rows(FILE *f, struct session *s, const struct catalog_table *t,
+           const char *condition, const struct copy_sql_range *range)
+{
+    if (!condition && is_whole(range)) {
+        print_name(f, s, t->schema, t->name);
+        print_list(f, s, t);
+        return;
+    }
     fputs("(SELECT ", f);
     print_columns(f, s, t);
     fputs(" FROM ONLY ", f);
-    print_table(f, s, t);
-    fprintf(f, " WHERE ctid >= '(%" PRIu64 ",0)'::pg_catalog.tid", lo);
-    if (hi != CATALOG_OPEN_END)
-        fprintf(f, " AND ctid < '(%" PRIu64 ",0)'::pg_catalog.tid", hi);
+    print_name(f, s, t->schema, t->name);
+    print_where(f, condition, range);
     fputs(")", f);
+}
+
+/* A partitioned table cannot be copied without a query. */
+static void
+print_rows_below_root(FILE *f, struct session *s, const struct catalog_table *t,
+                      const struct copy_sql_range *range)
+{
+    fputs("(SELECT ", f);
+    print_columns(f, s, t);
+    fputs(" FROM ", f);
+    print_name(f, s, t->root_schema, t->root_name);
+    print_where(f, NULL, range);
+    fputs(")", f);
+}
+
+/* ---- statements ---- */
+
+struct copy_sql_range
+copy_sql_range(const struct catalog_chunk *k)
+{
+    return (struct copy_sql_range){
+        .lo = k->lo,
+        .hi = k->hi,
+        .condition = k->condition,
+    };
 }
 
 static char *
@@ -64,8 +127,8 @@ finish(FILE *f, char **sql)
 }
 
 char *
-copy_sql_out(struct session *s, const struct catalog_table *t, uint64_t lo,
-             uint64_t hi)
+copy_sql_out(struct session *s, const struct catalog_table *t,
+             const struct copy_sql_range *range)
 {
     char *sql = NULL;
     size_t len;
@@ -74,11 +137,26 @@ copy_sql_out(struct session *s, const struct catalog_table *t, uint64_t lo,
     if (!f)
         return NULL;
     fputs("COPY ", f);
-    /* A query could be answered by an index; the table itself is the truth. */
-    if (lo == 0 && hi == CATALOG_OPEN_END)
-        print_table_and_columns(f, s, t);
+    print_rows(f, s, t, t->condition, range);
+    fprintf(f, " TO STDOUT (FORMAT %s)", copy_format_name(t->format));
+    return finish(f, &sql);
+}
+
+char *
+copy_sql_loaded(struct session *s, const struct catalog_table *t,
+                const struct copy_sql_range *range)
+{
+    char *sql = NULL;
+    size_t len;
+    FILE *f = open_memstream(&sql, &len);
+
+    if (!f)
+        return NULL;
+    fputs("COPY ", f);
+    if (t->root_name)
+        print_rows_below_root(f, s, t, range);
     else
-        print_range(f, s, t, lo, hi);
+        print_rows(f, s, t, t->extension ? t->condition : NULL, range);
     fprintf(f, " TO STDOUT (FORMAT %s)", copy_format_name(t->format));
     return finish(f, &sql);
 }
@@ -93,7 +171,11 @@ copy_sql_in(struct session *s, const struct catalog_table *t, int frozen)
     if (!f)
         return NULL;
     fputs("COPY ", f);
-    print_table_and_columns(f, s, t);
+    if (t->root_name)
+        print_name(f, s, t->root_schema, t->root_name);
+    else
+        print_name(f, s, t->schema, t->name);
+    print_list(f, s, t);
     fprintf(f, " FROM STDIN (FORMAT %s%s)", copy_format_name(t->format),
             frozen ? ", FREEZE" : "");
     return finish(f, &sql);

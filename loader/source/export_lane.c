@@ -204,11 +204,12 @@ copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
         .codec = w->lane->codec,
         .n_columns = k->table->n_columns,
     };
+    const struct copy_sql_range range = copy_sql_range(k);
     char *sql;
     int r;
 
     memcpy(head.run, w->lane->run, sizeof head.run);
-    sql = copy_sql_out(w->session, k->table, k->lo, k->hi);
+    sql = copy_sql_out(w->session, k->table, &range);
     if (!sql)
         return err_nomem(err);
     r = chunk_writer_begin(w->writer, &head, staged_file_out(file), err);

@@ -99,8 +99,17 @@ check_sent(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
 /*
  * The only chunk of a table can be loaded frozen, which saves the target from
  * rewriting it later: the table must have been truncated in the same
- * transaction.  So that this never takes a row away, it must be empty.
+ * transaction.  Not what is loaded through a root, since other tables' rows go
+ * there too, nor an extension's, which has rows of its own.
  */
+static int
+can_be_frozen(const struct catalog_chunk *k)
+{
+    return k->lo == 0 && k->hi == CATALOG_OPEN_END && !k->condition &&
+           !k->table->root_name && !k->table->extension;
+}
+
+/* So that this never takes a row away, it must be empty. */
 static int
 truncate_empty(struct session *s, const struct catalog_table *t,
                struct err *err)
@@ -134,16 +143,16 @@ static int
 copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
              struct err *err)
 {
-    int whole = k->lo == 0 && k->hi == CATALOG_OPEN_END;
+    int frozen = can_be_frozen(k);
     uint64_t n_rows;
     char *sql;
     int r = 0;
 
-    if (whole)
+    if (frozen)
         r = truncate_empty(w->session, k->table, err);
     if (r)
         return r;
-    sql = copy_sql_in(w->session, k->table, whole);
+    sql = copy_sql_in(w->session, k->table, frozen);
     if (!sql)
         return err_nomem(err);
     r = copy_in_begin(w->session, sql, err);
@@ -166,6 +175,26 @@ copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
     return r;
 }
 
+/*
+ * An extension's tables have their foreign keys and triggers already.  The
+ * rows of a snapshot need neither; who may not do without them is checked by
+ * the server, row by row, which may be in vain when tables come at once.
+ */
+static int
+silence_triggers(struct session *s, struct err *err)
+{
+    return session_exec(
+        s,
+        session_server_version(s) >= 150000
+            ? "SELECT pg_catalog.set_config('session_replication_role',"
+              " 'replica', true) WHERE pg_catalog.has_parameter_privilege("
+              " 'session_replication_role', 'SET')"
+            : "SELECT pg_catalog.set_config('session_replication_role',"
+              " 'replica', true) WHERE"
+              " pg_catalog.current_setting('is_superuser') = 'on'",
+        err);
+}
+
 static int
 load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
 {
@@ -182,6 +211,8 @@ load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
     if (r)
         return r;
     r = ledger_claim(&w->lane->ledger, w->session, &row, err);
+    if (!r && k->table->extension)
+        r = silence_triggers(w->session, err);
     if (!r)
         r = copy_rows_in(w, k, err);
     if (!r)
