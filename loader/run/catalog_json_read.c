@@ -60,6 +60,41 @@ read_optional(const struct manifest_at *at, const char *member, char **ret,
 
 /* ---- the run ---- */
 
+/* Those that are not known are passed over. */
+static int
+read_document(const struct manifest_at *at, struct facts *f, struct err *err)
+{
+    const char *file = manifest_string(at, "file");
+    const char *sha256 = manifest_string(at, "sha256");
+    int r = manifest_check(at->m, err);
+
+    for (unsigned i = 0; i < FACTS_N_DOCUMENTS && !r; i++) {
+        if (strcmp(file, facts_document_file(i)) != 0)
+            continue;
+        f->documents[i].present = 1;
+        if (hex_decode(f->documents[i].sha256, 32, sha256))
+            return err_set(err, ERR_CORRUPT,
+                           "catalog.json: the checksum of \"%s\" is malformed",
+                           file);
+    }
+    return r;
+}
+
+static int
+read_documents(const struct manifest_at *root, struct facts *f, struct err *err)
+{
+    struct manifest_at list = manifest_array(root, "documents");
+    size_t n = manifest_count(&list);
+    int r = manifest_check(root->m, err);
+
+    for (size_t i = 0; i < n && !r; i++) {
+        struct manifest_at at = manifest_element(&list, i);
+
+        r = read_document(&at, f, err);
+    }
+    return r;
+}
+
 static int
 read_facts(const struct manifest_at *root, struct facts *f, struct err *err)
 {
@@ -311,7 +346,7 @@ read_list(struct catalog *c, const struct manifest_at *root, const char *member,
 }
 
 static int
-read_document(struct catalog *c, struct manifest *m, struct err *err)
+read_all(struct catalog *c, struct manifest *m, struct err *err)
 {
     struct manifest_at root = manifest_root(m);
     struct facts f = {0};
@@ -320,6 +355,8 @@ read_document(struct catalog *c, struct manifest *m, struct err *err)
     r = check_kind(&root, err);
     if (!r)
         r = read_facts(&root, &f, err);
+    if (!r)
+        r = read_documents(&root, &f, err);
     if (!r)
         r = catalog_begin(c, err);
     if (!r)
@@ -355,7 +392,7 @@ read_file(struct catalog *c, const struct run_dir *dir, struct err *err)
     r = in->read_at(in->from, 0, text, in->len, err);
     if (!r)
         r = manifest_parse(&m, "catalog.json", text, in->len, err);
-    return r ? r : read_document(c, m, err);
+    return r ? r : read_all(c, m, err);
 }
 
 int

@@ -129,6 +129,24 @@ schema_json(const struct facts *f)
     return json_pack("{s:s,s:s}", "file", "schema.dump", "sha256", sha256);
 }
 
+static json_t *
+documents_json(const struct facts *f)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < FACTS_N_DOCUMENTS; i++) {
+        char sha256[2 * sizeof f->schema_sha256 + 1];
+
+        if (!f->documents[i].present)
+            continue;
+        hex_encode(sha256, f->documents[i].sha256, sizeof f->schema_sha256);
+        json_array_append_new(list, json_pack("{s:s,s:s}", "file",
+                                              facts_document_file(i), "sha256",
+                                              sha256));
+    }
+    return list;
+}
+
 static int
 write_head(struct manifest_writer *w, const struct facts *f, struct err *err)
 {
@@ -146,7 +164,10 @@ write_head(struct manifest_writer *w, const struct facts *f, struct err *err)
         r = manifest_writer_member(w, "lsn", json_string(lsn), err);
     if (!r)
         r = manifest_writer_member(w, "source", source_json(f), err);
-    return r ? r : manifest_writer_member(w, "schema", schema_json(f), err);
+    if (!r)
+        r = manifest_writer_member(w, "schema", schema_json(f), err);
+    return r ? r
+             : manifest_writer_member(w, "documents", documents_json(f), err);
 }
 
 static int

@@ -14,6 +14,17 @@ static const char *const state_names[] = {
     [FACTS_STAGED] = "staged",
 };
 
+static const char *const document_files[] = {
+    [FACTS_PRE_DATA] = "schema/pre-data.sql",
+    [FACTS_POST_DATA] = "schema/post-data.sql",
+};
+
+const char *
+facts_document_file(enum facts_document d)
+{
+    return document_files[d];
+}
+
 /* The 16 bytes of a UUID from its text; 0, or -1. */
 static int
 parse_uuid(const char *text, unsigned char ret[16])
@@ -80,6 +91,51 @@ read_schema(struct facts *f, struct catalog *c, struct err *err)
     return r;
 }
 
+/* The setting that holds a document's digest. */
+enum { DOCUMENT_KEY = 64 };
+
+static const char *
+document_key(char key[DOCUMENT_KEY], enum facts_document d)
+{
+    snprintf(key, DOCUMENT_KEY, "sha256.%s", document_files[d]);
+    return key;
+}
+
+static int
+read_documents(struct facts *f, struct catalog *c, struct err *err)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < FACTS_N_DOCUMENTS && !r; i++) {
+        cleanup_(freep) char *sha256 = NULL;
+        char key[DOCUMENT_KEY];
+
+        r = read_text(c, document_key(key, i), &sha256, err);
+        if (r || !sha256)
+            continue;
+        f->documents[i].present = 1;
+        if (hex_decode(f->documents[i].sha256, 32, sha256))
+            r = err_set(err, ERR_CORRUPT,
+                        "the run catalogue does not say what %s is",
+                        document_files[i]);
+    }
+    return r;
+}
+
+static int
+write_documents(const struct facts *f, struct catalog *c, struct err *err)
+{
+    char key[DOCUMENT_KEY], sha256[2 * 32 + 1];
+    int r = 0;
+
+    for (unsigned i = 0; i < FACTS_N_DOCUMENTS && !r; i++) {
+        hex_encode(sha256, f->documents[i].sha256, 32);
+        r = catalog_set(c, document_key(key, i),
+                        f->documents[i].present ? sha256 : NULL, err);
+    }
+    return r;
+}
+
 int
 facts_read(struct facts *ret, struct catalog *c, struct err *err)
 {
@@ -101,6 +157,8 @@ facts_read(struct facts *ret, struct catalog *c, struct err *err)
         r = read_text(c, "source.conninfo", &f.source, err);
     if (!r)
         r = read_schema(&f, c, err);
+    if (!r)
+        r = read_documents(&f, c, err);
     if (!r && f.state != FACTS_NEW &&
         (!f.run_id || facts_parse_run(&f) || !f.encoding))
         r = err_set(err, ERR_CORRUPT,
@@ -136,7 +194,7 @@ facts_write(const struct facts *f, struct catalog *c, struct err *err)
     hex_encode(sha256, f->schema_sha256, sizeof f->schema_sha256);
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs && !r; i++)
         r = catalog_set(c, pairs[i][0], pairs[i][1], err);
-    return r;
+    return r ? r : write_documents(f, c, err);
 }
 
 int

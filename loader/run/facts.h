@@ -19,6 +19,16 @@ enum facts_state {
     FACTS_STAGED,    /* entered when the last chunk is staged */
 };
 
+/* Further files below data/ that a run has or has not. */
+enum facts_document {
+    FACTS_PRE_DATA,  /* schema/pre-data.sql */
+    FACTS_POST_DATA, /* schema/post-data.sql */
+    FACTS_N_DOCUMENTS,
+};
+
+/* Its name below data/. */
+const char *facts_document_file(enum facts_document d);
+
 struct facts {
     enum facts_state state;
     unsigned char run[16];
@@ -31,6 +41,10 @@ struct facts {
     int version;                     /* of the source server: 150018 */
     char *source;                    /* where it came from, without secrets */
     unsigned char schema_sha256[32]; /* of data/schema.dump */
+    struct {
+        int present;
+        unsigned char sha256[32];
+    } documents[FACTS_N_DOCUMENTS];
 };
 
 /* Fill run from run_id; -1 when that is not a UUID. */

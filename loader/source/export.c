@@ -11,6 +11,7 @@
 #include "loader/source/export_lane.h"
 #include "loader/source/keeper.h"
 #include "loader/source/schema_dump.h"
+#include "loader/source/schema_text.h"
 
 struct export
 {
@@ -148,6 +149,8 @@ write_down(struct export *x, const struct keeper_look *keeper,
     int r;
 
     r = staged_digest(x->dir, "schema.dump", now->schema_sha256, err);
+    if (!r)
+        r = schema_text(x->dir, now, x->params.stop, err);
     if (r)
         return r;
     now->snapshot = strdup(keeper->origin);

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/source/schema_dump.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "io/dir.h"
-#include "io/durable_file.h"
-#include "io/fd.h"
+#include "io/cleanup.h"
 #include "loader/pg/tool.h"
 #include "loader/run/ledger_mark.h"
-
-static const char NAME[] = "schema.dump";
+#include "loader/source/tool_file.h"
 
 /*
  * An option that leaves out the ledgers of earlier loads, whatever they are
@@ -41,44 +35,11 @@ exclude_ledgers(char **ret, struct session *s, struct err *err)
                : 0;
 }
 
-/* pg_dump says that the disk is full in words only. */
-static int
-explain(int fd, struct err *err)
-{
-    enum { SOME = 4096 };
-    off_t end = lseek(fd, 0, SEEK_END);
-    struct err said = *err;
-
-    if (err->class != ERR_SERVER || end < 0 ||
-        fallocate(fd, 0, end, SOME) == 0 || errno != ENOSPC)
-        return -1;
-    err_sys(err, ENOSPC, "could not write \"%s.part\"", NAME);
-    return err_detail(err, "%s", said.detail);
-}
-
-/* Into a file that gets its name when all of it is on disk. */
-static int
-run_into_file(const struct run_dir *dir, struct tool_params *p, struct err *err)
-{
-    cleanup_(durable_file_freep) struct durable_file *file = NULL;
-    cleanup_(fd_closep) int data_fd = -1;
-    int r;
-
-    r = dir_open_private(&data_fd, run_dir_fd(dir), "data", 1, err);
-    if (!r)
-        r = durable_file_open(&file, data_fd, NAME, err);
-    if (r)
-        return r;
-    p->stdout_fd = durable_file_fd(file);
-    r = tool_run(p, err);
-    return r ? explain(p->stdout_fd, err)
-             : durable_file_commit(file, NULL, err);
-}
-
 int
 schema_dump(const struct run_dir *dir, const char *conninfo, struct session *s,
             const char *snapshot, const struct stop *stop, struct err *err)
 {
+    const struct tool_file file = {.dir = dir, .name = "schema.dump"};
     struct tool_params p = {.conninfo = conninfo, .stop = stop};
     cleanup_(freep) char *path = NULL;
     cleanup_(freep) char *excluded = NULL;
@@ -112,5 +73,5 @@ schema_dump(const struct run_dir *dir, const char *conninfo, struct session *s,
         excluded,
         NULL,
     };
-    return run_into_file(dir, &p, err);
+    return tool_file_write(&file, &p, err);
 }
