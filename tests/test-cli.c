@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "loader/cli/command.h"
@@ -287,15 +286,33 @@ start_waiting_export(const char *const before[])
     return program;
 }
 
-/* Not two at once: the kernel would make one of them. */
+/* The kernel has not handed it over yet. */
+static int
+is_pending(pid_t pid, int number)
+{
+    unsigned long long mask = 0;
+    char path[40], line[200];
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f) &&
+           sscanf(line, "ShdPnd: %llx", &mask) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return mask >> (number - 1) & 1;
+}
+
+/* Not the second before the first has been taken, however slow the machine:
+   the kernel would make one of them. */
 static void
 send_twice(pid_t pid, int number)
 {
-    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
-
     for (int i = 0; i < 2; i++) {
         kill(pid, number);
-        nanosleep(&pause, NULL);
+        while (is_pending(pid, number))
+            usleep(1000);
     }
 }
 
