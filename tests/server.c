@@ -34,6 +34,16 @@ server_bin_dir(void)
     return newest;
 }
 
+const char *
+server_own_bin_dir(const char *server)
+{
+    const char *other =
+        getenv(strcmp(server, "target") == 0 ? "PGHAUL_TEST_TARGET"
+                                             : "PGHAUL_TEST_SOURCE");
+
+    return other ? other : server_bin_dir();
+}
+
 static const char *
 root(void)
 {
@@ -62,8 +72,8 @@ server_log_file(const char *server)
     return server_process_text("%s/%s/log", root(), server);
 }
 
-static const char *
-conninfo_of(const char *server, const char *database)
+const char *
+server_conninfo_of(const char *server, const char *database)
 {
     return server_process_text("host=%s port=5432 user=postgres dbname=%s",
                                server_socket_dir(server), database);
@@ -72,7 +82,7 @@ conninfo_of(const char *server, const char *database)
 const char *
 server_conninfo(const char *server)
 {
-    return conninfo_of(server, "postgres");
+    return server_conninfo_of(server, "postgres");
 }
 
 const char *
@@ -83,7 +93,7 @@ server_database_with(const char *server, const char *words)
 
     server_sql(server_conninfo(server),
                server_process_text("CREATE DATABASE %s %s", name, words));
-    return conninfo_of(server, name);
+    return server_conninfo_of(server, name);
 }
 
 const char *
@@ -159,7 +169,7 @@ static void
 ctl(const char *server, const char *const words[])
 {
     const char *argv[10] = {
-        server_process_text("%s/pg_ctl", server_bin_dir()),
+        server_process_text("%s/pg_ctl", server_own_bin_dir(server)),
         "-D",
         server_data_dir(server),
         "-s",

@@ -15,6 +15,9 @@
  * Failures end the test (cr_assert).
  *
  * The programs are those of $PGBIN, else the newest in /usr/lib/postgresql.
+ * The server "target" is of another version when PGHAUL_TEST_TARGET is a
+ * directory of PostgreSQL's programs, and all others when PGHAUL_TEST_SOURCE
+ * is; what the tests start finds both in its PATH.
  */
 
 #include <libpq-fe.h>
@@ -41,12 +44,15 @@ const char *server_database_with(const char *server, const char *words);
 
 /* Conninfo of the superuser's database "postgres", and parts of it. */
 const char *server_conninfo(const char *server);
+const char *server_conninfo_of(const char *server, const char *database);
 const char *server_socket_dir(const char *server);
 const char *server_data_dir(const char *server);
 /* What the server has logged. */
 const char *server_log_file(const char *server);
-/* Directory of the server's programs: psql, pg_dump... */
+/* Directory of programs that can speak to all of them: psql, pg_dump... */
 const char *server_bin_dir(void);
+/* Directory of one server's own: initdb, pg_ctl. */
+const char *server_own_bin_dir(const char *server);
 
 /* Run SQL (several statements) as superuser; fails the test on an error. */
 void server_sql(const char *conninfo, const char *sql);

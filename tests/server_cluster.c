@@ -38,6 +38,7 @@ static const char base_conf[] = "fsync = off\n"
                                 "wal_level = logical\n"
                                 "max_connections = 60\n"
                                 "shared_buffers = 64MB\n"
+                                "autovacuum = off\n"
                                 "log_line_prefix = '%%m [%%p] %%a '\n"
                                 "%s\n";
 
@@ -52,16 +53,17 @@ path_of(unsigned i, const char *file)
 }
 
 static const char *
-program(const char *name)
+program(unsigned i, const char *name)
 {
-    return server_process_text("%s/%s", server_bin_dir(), name);
+    return server_process_text("%s/%s",
+                               server_own_bin_dir(server_specs[i].name), name);
 }
 
 static pid_t
 start_initdb(unsigned i)
 {
     const char *argv[] = {
-        program("initdb"),
+        program(i, "initdb"),
         "-D",
         path_of(i, "data"),
         "-U",
@@ -82,7 +84,7 @@ static pid_t
 start_server(unsigned i)
 {
     const char *argv[] = {
-        program("pg_ctl"),
+        program(i, "pg_ctl"),
         "-D",
         path_of(i, "data"),
         "-w",
@@ -100,7 +102,7 @@ static pid_t
 stop_server(unsigned i)
 {
     const char *argv[] = {
-        program("pg_ctl"),
+        program(i, "pg_ctl"),
         "-D",
         path_of(i, "data"),
         "-s",
@@ -233,6 +235,16 @@ forget_pg_environment(void)
     unsetenv("PGSERVICEFILE");
 }
 
+/* pghaul takes the pg_dump that fits. */
+static void
+put_programs_into_path(void)
+{
+    setenv("PATH",
+           server_process_text("%s:%s:%s", server_own_bin_dir("source"),
+                               server_own_bin_dir("target"), getenv("PATH")),
+           1);
+}
+
 /* Criterion hides stdout and stderr from here on when it prints TAP, so what
    went wrong is left for the tests to say. */
 ReportHook(PRE_ALL)(struct criterion_test_set *tests)
@@ -241,6 +253,7 @@ ReportHook(PRE_ALL)(struct criterion_test_set *tests)
 
     (void)tests;
     forget_pg_environment();
+    put_programs_into_path();
     if (!mkdtemp(root) || chmod(root, 0755) || start_janitor())
         why = strerror(errno);
     else
