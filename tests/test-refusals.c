@@ -416,6 +416,13 @@ static const struct damage {
      4, "\"schema.dump\" is damaged", ""},
     {"schema is a link", "mv data/schema.dump x; ln -s ../x data/schema.dump",
      6, "\"data/schema.dump\" goes through a symbolic link", ""},
+    {"schema of a pg_dump that knew less",
+     "LC_ALL=C sed -i 's/1[5-9]\\(\\.[0-9]\\)/13\\1/g' data/schema.dump;"
+     " sqlite3 run.db \"UPDATE settings SET value ="
+     " '$(sha256sum data/schema.dump | cut -c1-64)'"
+     " WHERE key = 'schema.sha256'\"",
+     6, "was dumped by pg_dump 13, too old for a target of PostgreSQL",
+     "Install the client programs of PostgreSQL 15 or newer"},
     {"chunk missing", "rm data/tables/*-a/*.lz4", 4, ".copy.lz4\" is missing",
      ""},
     {"chunk cut short", "truncate -s -1 data/tables/*-a/*.lz4", 4,

@@ -130,6 +130,18 @@ tool_find(char **ret, const char *program, int major, struct err *err)
                     major);
 }
 
+int
+tool_find_for_schema(char **ret, const char *program, int major,
+                     struct err *err)
+{
+    struct err ignored;
+
+    if (major < TOOL_KNOWS_PUBLIC &&
+        tool_find(ret, program, TOOL_KNOWS_PUBLIC, &ignored) == 0)
+        return 0;
+    return tool_find(ret, program, major, err);
+}
+
 /* ---- running ---- */
 
 struct child {

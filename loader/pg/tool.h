@@ -22,6 +22,16 @@
  */
 int tool_find(char **ret, const char *program, int major, struct err *err);
 
+/*
+ * The same, of pg_dump and pg_restore for the schema of a server of this
+ * version.  Before 15 they are silent about the owner and the privileges of
+ * the schema "public" where these are the server's own defaults, which are
+ * others since: so this finds 15 or newer where there is one.
+ */
+enum { TOOL_KNOWS_PUBLIC = 15 };
+int tool_find_for_schema(char **ret, const char *program, int major,
+                         struct err *err);
+
 struct tool_params {
     const char *path;        /* from tool_find() */
     const char *const *args; /* without argv[0]; ends in NULL */

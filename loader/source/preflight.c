@@ -55,7 +55,7 @@ check_server(struct session *s, struct findings *f, struct err *err)
     r = findings_add(f, &found, err);
     if (r)
         return r;
-    if (tool_find(&pg_dump, "pg_dump", major, err))
+    if (tool_find_for_schema(&pg_dump, "pg_dump", major, err))
         return question_failed(f, "pg_dump", FINDING_ERROR, err);
     return findings_add(
         f, &(struct finding){"pg_dump", FINDING_OK, pg_dump, NULL}, err);

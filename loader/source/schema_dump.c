@@ -46,7 +46,8 @@ schema_dump(const struct run_dir *dir, const char *conninfo, struct session *s,
     cleanup_(freep) char *encoding = NULL;
     int r;
 
-    r = tool_find(&path, "pg_dump", session_server_version(s) / 10000, err);
+    r = tool_find_for_schema(&path, "pg_dump",
+                             session_server_version(s) / 10000, err);
     if (!r)
         r = exclude_ledgers(&excluded, s, err);
     if (!r && asprintf(&encoding, "--encoding=%s", session_encoding(s)) < 0)

@@ -81,7 +81,7 @@ schema_text(const struct run_dir *dir, struct facts *f, const struct stop *stop,
     cleanup_(freep) char *tool = NULL;
     int keyed = 0, r;
 
-    r = tool_find(&tool, "pg_restore", f->version / 10000, err);
+    r = tool_find_for_schema(&tool, "pg_restore", f->version / 10000, err);
     if (!r)
         r = knows_restrict_key(tool, stop, &keyed, err);
     if (r)

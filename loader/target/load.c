@@ -149,6 +149,7 @@ restore_schema(struct load *x, struct err *err)
         .stop = x->params.stop,
         .sha256 = x->params.facts->schema_sha256,
         .major = x->params.facts->version / 10000,
+        .target_major = session_server_version(x->session) / 10000,
         .no_owner = x->params.no_owner,
         .no_acl = x->params.no_acl,
     };

@@ -23,6 +23,7 @@ struct schema {
     char dump[64]; /* the archive, as a path for the child */
     int dump_fd;
     struct toc toc[2]; /* by section */
+    int dumped_by;     /* major version of pg_dump */
 };
 
 static const char *const section_options[] = {
@@ -66,9 +67,31 @@ list_section(struct schema *s, enum schema_section section, struct err *err)
     r = tool_capture(&p, LIST_MAX, &list, &len, err);
     if (r)
         return r;
+    s->dumped_by = toc_dumped_by(list);
     r = toc_parse(&s->toc[section], list, len, err);
     free(list);
     return r;
+}
+
+/* The default that the dump takes for granted is no longer that of the
+   target. */
+static int
+check_public(const struct schema *s, struct err *err)
+{
+    if (s->dumped_by == 0 || s->dumped_by >= TOOL_KNOWS_PUBLIC ||
+        s->params.target_major < TOOL_KNOWS_PUBLIC)
+        return 0;
+    err_set(err, ERR_REFUSED,
+            "the schema was dumped by pg_dump %d, too old for a target of "
+            "PostgreSQL %d",
+            s->dumped_by, s->params.target_major);
+    err_detail(err, "It leaves out who may create objects in the schema "
+                    "\"public\": before PostgreSQL 15 everybody, since then "
+                    "its owner alone.");
+    return err_hint(err,
+                    "Install the client programs of PostgreSQL %d or newer "
+                    "where the export runs, and export again.",
+                    TOOL_KNOWS_PUBLIC);
 }
 
 int
@@ -91,11 +114,13 @@ schema_open(struct schema **ret, const struct schema_params *p, struct err *err)
         return err_sys(err, errno, "could not open \"data/schema.dump\"");
     snprintf(s->dump, sizeof s->dump, "/proc/self/fd/%d", s->dump_fd);
 
-    r = tool_find(&s->tool, "pg_restore", p->major, err);
+    r = tool_find_for_schema(&s->tool, "pg_restore", p->major, err);
     if (!r)
         r = list_section(s, SCHEMA_PRE_DATA, err);
     if (!r)
         r = list_section(s, SCHEMA_POST_DATA, err);
+    if (!r)
+        r = check_public(s, err);
     if (!r)
         *ret = take(s);
     return r;

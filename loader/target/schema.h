@@ -28,11 +28,13 @@ struct schema_params {
     const struct stop *stop;     /* borrowed */
     const unsigned char *sha256; /* of schema.dump */
     int major;                   /* of the server that was dumped */
+    int target_major;            /* of the server that is loaded */
     int no_owner;                /* objects belong to who loads */
     int no_acl;                  /* without GRANT and REVOKE */
 };
 
-/* Checks RUN/data/schema.dump and lists it. */
+/* Checks RUN/data/schema.dump and lists it.  Refused: a pg_dump that was too
+   old to say all that this target must be told. */
 int schema_open(struct schema **ret, const struct schema_params *p,
                 struct err *err);
 struct schema *schema_free(struct schema *s);

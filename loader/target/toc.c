@@ -104,6 +104,15 @@ toc_parse(struct toc *ret, const char *list, size_t len, struct err *err)
     return 0;
 }
 
+int
+toc_dumped_by(const char *list)
+{
+    static const char head[] = ";     Dumped by pg_dump version: ";
+    const char *at = strstr(list, head);
+
+    return at ? atoi(at + strlen(head)) : 0;
+}
+
 void
 toc_free(struct toc *t)
 {

@@ -34,6 +34,9 @@ struct toc {
 int toc_parse(struct toc *ret, const char *list, size_t len, struct err *err);
 void toc_free(struct toc *t);
 
+/* The major version of the pg_dump that wrote what is listed; 0: not said. */
+int toc_dumped_by(const char *list);
+
 /* NULL when it is not in the list. */
 struct toc_item *toc_find(const struct toc *t, int64_t id);
 
