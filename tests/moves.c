@@ -142,12 +142,10 @@ moves_assert_verified(const char *target, const char *dir)
 static const char *
 reference_of(const char *source, const char *target)
 {
-    static const char major[] =
-        "SELECT current_setting('server_version_num')::int / 10000";
     const char *reference = source;
     struct server_run run;
 
-    if (strcmp(server_value(source, major), server_value(target, major)) == 0)
+    if (server_version(source) / 10000 == server_version(target) / 10000)
         return source;
     reference = server_database("target");
     run = server_run((const char *const[]){

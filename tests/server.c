@@ -147,6 +147,29 @@ server_value(const char *conninfo, const char *sql)
     return value;
 }
 
+int
+server_version(const char *conninfo)
+{
+    return atoi(server_value(conninfo, "SHOW server_version_num"));
+}
+
+int
+server_terminate(const char *conninfo, const char *which)
+{
+    const char *there = server_process_text(
+        "SELECT count(*) FROM pg_stat_activity WHERE %s", which);
+    const char *n = server_value(
+        conninfo, server_process_text("SELECT count(pg_terminate_backend(pid))"
+                                      " FROM pg_stat_activity WHERE %s",
+                                      which));
+
+    for (int i = 0; atoi(server_value(conninfo, there)) > 0; i++) {
+        cr_assert_lt(i, 1500, "still there: %s", which);
+        usleep(20 * 1000);
+    }
+    return atoi(n);
+}
+
 /* A row's text depends on settings, which a test may have made others. */
 const char *
 server_fingerprint(const char *conninfo, const char *table)

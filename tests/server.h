@@ -60,6 +60,13 @@ void server_sql(const char *conninfo, const char *sql);
    NULL for SQL's NULL or no row. */
 const char *server_value(const char *conninfo, const char *sql);
 
+/* 150018 for 15.18. */
+int server_version(const char *conninfo);
+
+/* End the sessions that the condition on pg_stat_activity chooses, and wait
+   until they have ended; how many. */
+int server_terminate(const char *conninfo, const char *which);
+
 /* pg_ctl stop -m immediate; pg_ctl start.  Tests of one program run one after
    the other, so nobody else is hurt. */
 void server_crash(const char *server);

@@ -39,11 +39,10 @@ assert_ready(struct session *s)
 static void
 kill_backend(struct session *s)
 {
-    char sql[64];
+    char which[32];
 
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)",
-             PQbackendPID(session_conn(s)));
-    cr_assert_str_eq(server_value(server_conninfo("one"), sql), "t");
+    snprintf(which, sizeof which, "pid = %d", PQbackendPID(session_conn(s)));
+    cr_assert_eq(server_terminate(server_conninfo("one"), which), 1);
 }
 
 static void

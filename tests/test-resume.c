@@ -153,9 +153,8 @@ Test(resume, table_truncated_when_its_lock_was_lost_is_no_empty_table)
     moves_wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
                              " WHERE query LIKE 'TRUNCATE %'"
                              " AND wait_event_type = 'Lock'");
-    server_sql(source, "SELECT pg_terminate_backend(pid, 10000)"
-                       " FROM pg_stat_activity"
-                       " WHERE application_name = 'pghaul: keeper'");
+    cr_assert_gt(
+        server_terminate(source, "application_name = 'pghaul: keeper'"), 0);
     server_program_wait(&truncate);
     kill(p.pid, SIGCONT);
     run = server_program_wait(&p);

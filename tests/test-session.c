@@ -88,6 +88,13 @@ assert_pinned(struct session *s)
     }
 }
 
+#define OPTIONS                                                                \
+    "-c row_security=on -c lock_timeout=1000 -c array_nulls=off"               \
+    " -c synchronize_seqscans=on -c transform_null_equals=on"                  \
+    " -c gin_fuzzy_search_limit=5 -c standard_conforming_strings=off"
+#define OPTIONS_14 OPTIONS " -c idle_session_timeout=9000"
+#define OPTIONS_17 OPTIONS_14 " -c transaction_timeout=9000"
+
 /* Each is set to something else, by one of the three ways. */
 static void
 set_all_otherwise(const char *db)
@@ -107,10 +114,9 @@ set_all_otherwise(const char *db)
                    " default_transaction_isolation = serializable',"
                    " current_database()); END $$");
     setenv("PGOPTIONS",
-           "-c row_security=on -c lock_timeout=1000 -c array_nulls=off"
-           " -c synchronize_seqscans=on -c transform_null_equals=on"
-           " -c gin_fuzzy_search_limit=5 -c idle_session_timeout=9000"
-           " -c standard_conforming_strings=off",
+           server_version(db) < 140000   ? OPTIONS
+           : server_version(db) < 170000 ? OPTIONS_14
+                                         : OPTIONS_17,
            1);
 }
 
@@ -453,11 +459,10 @@ Test(session, stop_ends_a_wait_for_a_silent_server, .timeout = 10)
 static void
 kill_backend(struct session *s, const char *db)
 {
-    char sql[64];
+    char which[32];
 
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)",
-             PQbackendPID(session_conn(s)));
-    cr_assert_str_eq(server_value(db, sql), "t");
+    snprintf(which, sizeof which, "pid = %d", PQbackendPID(session_conn(s)));
+    cr_assert_eq(server_terminate(db, which), 1);
 }
 
 Test(session, reopens_after_its_backend_was_killed)
