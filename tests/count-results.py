@@ -4,7 +4,8 @@
 
 A program that speaks TAP counts as its tests, and one that it promised and
 did not finish as failed; any other program counts as one test.  A build
-without results counts as one failure.
+without results counts as one failure.  An argument is a build directory, or
+the log of other tests than its usual ones (meson test --logbase).
 """
 import json
 import pathlib
@@ -29,7 +30,7 @@ def count_program(result: str, stdout: str) -> tuple[int, int]:
 
 
 def count_build(build: pathlib.Path) -> tuple[int, int]:
-    log = build / "meson-logs" / "testlog.json"
+    log = build / "meson-logs" / "testlog.json" if build.is_dir() else build
     if not log.exists():
         return 0, 1
     programs = map(json.loads, log.read_text().splitlines())
