@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "loader/pg/connection.h"
+#include "loader/pg/encoding.h"
 #include "loader/pg/pins.h"
 #include "loader/pg/server_error.h"
 
@@ -103,6 +104,8 @@ connect_now(struct session *s, struct err *err)
         return r;
     encoding = PQparameterStatus(s->conn, "server_encoding");
     snprintf(s->encoding, sizeof s->encoding, "%s", encoding ? encoding : "");
+    if (s->stores && encoding_require(s->encoding, s->client_encoding, err))
+        return -1; /* and no conversion for the pins to set */
     s->version = PQserverVersion(s->conn);
     s->state = SESSION_READY;
     if (s->replication)
@@ -140,6 +143,7 @@ session_open(struct session **ret, const struct session_params *p,
     s->state = SESSION_BROKEN;
     s->side = p->side;
     s->replication = p->replication;
+    s->stores = p->stores;
     s->stop = p->stop;
     s->conninfo = strdup(p->conninfo);
     if (!s->conninfo ||

@@ -31,11 +31,13 @@ struct session;
 enum session_side { SESSION_SOURCE, SESSION_TARGET };
 
 struct session_params {
-    const char *conninfo;    /* string, URI or "service=..."; copied */
-    enum session_side side;  /* "source" or "target" in messages */
-    const char *purpose;     /* in application_name: "pghaul: <purpose>" */
-    const char *encoding;    /* of the text that is exchanged; copied.  NULL:
+    const char *conninfo;   /* string, URI or "service=..."; copied */
+    enum session_side side; /* "source" or "target" in messages */
+    const char *purpose;    /* in application_name: "pghaul: <purpose>" */
+    const char *encoding;   /* of the text that is exchanged; copied.  NULL:
                                 the database's own */
+    int stores; /* text in this encoding is to be stored: ERR_REFUSED unless
+                   the database can hold all of it */
     const struct stop *stop; /* may be NULL; borrowed */
     int replication;         /* a replication=database connection: no pins */
 };

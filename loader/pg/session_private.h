@@ -19,6 +19,7 @@ struct session {
     enum session_state state;
     enum session_side side;
     int replication;
+    int stores;
     int version;
     char encoding[64];        /* the database's */
     char client_encoding[64]; /* empty: the same */

@@ -440,6 +440,7 @@ verify_begin(struct verify **ret, const struct verify_params *p,
         .conninfo = p->conninfo,
         .side = SESSION_TARGET,
         .purpose = "verify",
+        .encoding = p->facts->encoding,
         .stop = p->stop,
     };
     cleanup_(verify_freep) struct verify *v = NULL;

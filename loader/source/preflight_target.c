@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loader/pg/encoding.h"
 #include "loader/source/preflight.h"
 #include "loader/source/question.h"
 #include "loader/source/relations.h"
@@ -139,11 +140,11 @@ check_encoding(struct session *source, struct session *target,
     const char *to = session_encoding(target);
     char seen[200];
     struct finding found = {"target encoding", FINDING_OK, seen,
-                            "Rows with a character that the target's encoding "
-                            "does not have cannot be loaded: UTF8 has all."};
+                            "Make the target database with the encoding of "
+                            "the source, or UTF8."};
 
-    if (strcmp(from, to) != 0)
-        found.level = FINDING_WARNING;
+    if (!encoding_holds(to, from))
+        found.level = FINDING_ERROR;
     snprintf(seen, sizeof seen, "%s, the source has %s", to, from);
     return findings_add(f, &found, err);
 }

@@ -117,6 +117,7 @@ load_lane_connect(const struct load_lane *lane, struct session **s,
         .side = SESSION_TARGET,
         .purpose = "load",
         .encoding = lane->encoding,
+        .stores = 1,
         .stop = lane->stop,
     };
     int r;
