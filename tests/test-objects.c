@@ -101,6 +101,21 @@ Test(objects, ledger_of_an_earlier_load_is_not_copied_whatever_its_name)
 
 /* ---- what cannot be copied ---- */
 
+Test(objects, one_that_the_target_refuses_is_named_beside_the_servers_words)
+{
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    /* pg_dump takes every language for an extension's. */
+    server_sql(source, "CREATE LANGUAGE mine HANDLER plpgsql_call_handler");
+    moves_export(source, run_dir);
+    run = moves_pghaul("load", "--target", target, "--dir", run_dir);
+    assert_says(run, 3, "detail: Could not open extension control file");
+    assert_says(run, 3, "It belongs to the schema's PROCEDURAL LANGUAGE mine.");
+}
+
 Test(objects, partitions_by_the_hash_of_an_enum_are_named_and_not_copied)
 {
     const char *source = server_database("source");

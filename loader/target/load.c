@@ -47,6 +47,16 @@ require_other_name(const struct load *x, const struct catalog_entry *entry,
                          "name for the ledger with --ledger-schema.");
 }
 
+/* After what the server says about it. */
+static int
+name_entry(const struct catalog_entry *entry, struct err *err)
+{
+    struct err said = *err;
+
+    return err_detail(err, "%s%sIt belongs to the schema's %s %s.", said.detail,
+                      said.detail[0] ? "  " : "", entry->type, entry->name);
+}
+
 static int
 restore_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
               struct err *err)
@@ -60,10 +70,7 @@ restore_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
     if (r)
         return r;
     r = load_lane_entry(&x->lane, x->session, LEDGER_PRE_DATA, entry, err);
-    if (r && !err->detail[0])
-        err_detail(err, "It belongs to the schema's %s %s.", entry->type,
-                   entry->name);
-    return r;
+    return r ? name_entry(entry, err) : 0;
 }
 
 /* An entry that waits for the data; an index or key for its table's only. */
