@@ -27,6 +27,7 @@ struct server_spec {
     const char *name;
     const char *conf; /* further lines of postgresql.conf; may be NULL */
     const char *hba;  /* lines before pg_hba.conf's "all may"; may be NULL */
+    const char *standby_of; /* streams from this one; NULL: stands alone */
 };
 
 extern const struct server_spec server_specs[];

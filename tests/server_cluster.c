@@ -81,6 +81,28 @@ start_initdb(unsigned i)
 }
 
 static pid_t
+start_basebackup(unsigned i)
+{
+    const char *argv[] = {
+        program(i, "pg_basebackup"),
+        "-D",
+        path_of(i, "data"),
+        "-d",
+        server_process_text("host=%s/%s port=5432 user=postgres"
+                            " application_name=%s",
+                            root, server_specs[i].standby_of,
+                            server_specs[i].name),
+        "-c",
+        "fast",
+        "-R",
+        "--no-sync",
+        NULL,
+    };
+
+    return server_process_start_logged(argv, path_of(i, "log"));
+}
+
+static pid_t
 start_server(unsigned i)
 {
     const char *argv[] = {
@@ -115,17 +137,22 @@ stop_server(unsigned i)
     return server_process_start_logged(argv, path_of(i, "log"));
 }
 
-/* All clusters at once; how many could not. */
+enum kind { STANDS_ALONE, STANDBY };
+
+/* All clusters of the kind at once; how many could not. */
 static int
-for_all(pid_t (*start)(unsigned))
+for_all(enum kind kind, pid_t (*start)(unsigned))
 {
     pid_t pids[MAX_CLUSTERS];
     int n_failed = 0;
 
     for (unsigned i = 0; i < server_n_specs; i++)
-        pids[i] = start(i);
+        pids[i] = (server_specs[i].standby_of != NULL) == (kind == STANDBY)
+                      ? start(i)
+                      : 0;
     for (unsigned i = 0; i < server_n_specs; i++)
-        n_failed += pids[i] < 0 || server_process_wait(pids[i]) != 0;
+        n_failed +=
+            pids[i] && (pids[i] < 0 || server_process_wait(pids[i]) != 0);
     return n_failed;
 }
 
@@ -161,21 +188,31 @@ make_dir(const char *path)
 }
 
 static const char *
+start_kind(enum kind kind, pid_t (*make)(unsigned))
+{
+    if (for_all(kind, make))
+        return "initdb or pg_basebackup failed";
+    for (unsigned i = 0; i < server_n_specs; i++) {
+        if ((server_specs[i].standby_of != NULL) == (kind == STANDBY) &&
+            configure(i))
+            return "could not configure a cluster";
+    }
+    return for_all(kind, start_server) ? "pg_ctl start failed" : NULL;
+}
+
+static const char *
 start_all(void)
 {
+    const char *why;
+
     if (server_n_specs > MAX_CLUSTERS)
         return "too many clusters";
     for (unsigned i = 0; i < server_n_specs; i++) {
         if (make_dir(path_of(i, "")))
             return "could not make a cluster's directory";
     }
-    if (for_all(start_initdb))
-        return "initdb failed";
-    for (unsigned i = 0; i < server_n_specs; i++) {
-        if (configure(i))
-            return "could not configure a cluster";
-    }
-    return for_all(start_server) ? "pg_ctl start failed" : NULL;
+    why = start_kind(STANDS_ALONE, start_initdb);
+    return why ? why : start_kind(STANDBY, start_basebackup);
 }
 
 static int
@@ -201,7 +238,8 @@ janitor_main(int fd)
     close_range(3, ~0U, 0);
     while (read(0, &byte, 1) < 0 && errno == EINTR)
         ;
-    for_all(stop_server);
+    for_all(STANDBY, stop_server);
+    for_all(STANDS_ALONE, stop_server);
     nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     _exit(0);
 }
