@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "formats/manifest.h"
+#include "loader/cli/account_source.h"
 #include "loader/run/quantity.h"
 
 static void
@@ -14,9 +15,11 @@ set_number(json_t *to, const char *name, uint64_t n)
     json_object_set_new(to, name, manifest_u64_json(n));
 }
 
+enum account_scope { ACCOUNT_RUN, ACCOUNT_SOURCE_TOO };
+
 static int
 print_json(struct workplace *w, const struct facts *f, const char *did,
-           struct err *err)
+           enum account_scope scope, struct err *err)
 {
     struct catalog_counts n;
     json_t *o;
@@ -39,6 +42,8 @@ print_json(struct workplace *w, const struct facts *f, const char *did,
     set_number(o, "raw_bytes", n.raw_bytes);
     set_number(o, "file_bytes", n.file_bytes);
     set_number(o, "milliseconds", workplace_elapsed_ms(w));
+    if (scope == ACCOUNT_SOURCE_TOO)
+        account_source_json(w->dir, o);
     json_dumpf(o, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(o);
@@ -70,7 +75,7 @@ account_copy(struct workplace *w, const struct facts *f, const char *verb,
     int r;
 
     if (w->ctx->options->json)
-        return print_json(w, f, verb, err);
+        return print_json(w, f, verb, ACCOUNT_RUN, err);
     r = catalog_count(w->catalog, &n, err);
     if (r || w->ctx->options->quiet)
         return r;
@@ -92,7 +97,7 @@ account_status(struct workplace *w, const struct facts *f, struct err *err)
     int r, pid = run_dir_holder(w->dir);
 
     if (w->ctx->options->json)
-        return print_json(w, f, "status", err);
+        return print_json(w, f, "status", ACCOUNT_SOURCE_TOO, err);
     r = catalog_count(w->catalog, &n, err);
     if (r)
         return r;
@@ -119,5 +124,6 @@ account_status(struct workplace *w, const struct facts *f, struct err *err)
     }
     if (pid)
         printf("at work   process %d\n", pid);
+    account_source_print(w->dir);
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "loader/pg/snapshot.h"
 #include "loader/source/keeper.h"
 #include "loader/source/keeper_files.h"
+#include "loader/source/keeper_vitals.h"
 #include "loader/source/locks.h"
 
 enum { BEAT_MS = 300 }; /* how soon a loss, or the word to end, is noticed */
@@ -30,6 +31,8 @@ struct keeper {
     int locker; /* the holder that has the locks */
     char origin[64];
     int64_t begun;
+    struct vitals_origin measured_from;
+    struct keeper_vitals *vitals;
 };
 
 /* ---- holders ---- */
@@ -51,6 +54,8 @@ take_first(struct keeper *k, struct err *err)
     r = session_open(&h->session, &k->session, err);
     if (!r)
         r = snapshot_take(&h->snapshot, h->session, err);
+    if (!r)
+        r = vitals_begin(&k->measured_from, h->session, NULL, err);
     if (!r)
         r = locks_take(h->snapshot, LOCKS_WAIT_S, err);
     if (!r)
@@ -208,7 +213,11 @@ begin(struct keeper *k, struct err *err)
     r = take_first(k, err);
     if (!r)
         r = take_from(k, &k->holders[1], &k->holders[0], err);
-    return r ? r : publish(k, err);
+    if (!r)
+        r = publish(k, err);
+    return r ? r
+             : keeper_vitals_start(&k->vitals, k->dir, k->session.conninfo,
+                                   &k->measured_from, err);
 }
 
 int
@@ -233,6 +242,7 @@ keeper_run(const struct run_dir *dir, const char *conninfo,
     if (!r)
         r = hold(&k, stop, err);
     keeper_files_remove(dir);
+    keeper_vitals_free(k.vitals);
     for (int i = 0; i < KEEPER_HOLDERS; i++)
         let_go(&k.holders[i]);
     return r;
