@@ -155,6 +155,124 @@ Test(drive, worker_that_could_not_open_tries_again)
     cr_assert_eq(toy.n_opened, 1);
 }
 
+static int
+refuse_all_but_the_first(struct toy *toy, struct err *err)
+{
+    static atomic_uint n;
+
+    (void)toy;
+    return n++ > 0 ? err_set(err, ERR_SERVER, "too many clients") : 0;
+}
+
+Test(drive, tasks_of_workers_that_can_never_open_are_done_by_the_others)
+{
+    struct drive_result result;
+    uint64_t begun_ms = clock_ms();
+    struct toy toy;
+    struct err err;
+
+    toy_make(&toy, 40, toy_nap);
+    toy.open = refuse_all_but_the_first;
+    cr_assert_eq(toy_drive(&toy, 1, 4, &result, &err), 0);
+    cr_assert_eq(result.n_done, 40);
+    cr_assert_eq(result.n_failed, 0);
+    cr_assert_eq(toy.n_opened, 1);
+    cr_assert_lt(clock_ms() - begun_ms, 10000, "and nobody waits for them");
+}
+
+Test(drive, tasks_that_were_put_back_are_dropped_when_it_is_stopped_short)
+{
+    struct drive_result result;
+    struct toy toy;
+    struct err err;
+
+    toy_make(&toy, 40, toy_nap);
+    toy.open = refuse_all_but_the_first;
+    toy.record_fails = 0;
+    cr_assert_lt(toy_drive(&toy, 1, 4, &result, &err), 0);
+    cr_assert_str_eq(err.message, "record is broken");
+}
+
+/* ---- limits ---- */
+
+/* None at first; then more and more. */
+static int
+allow_slowly(void *arg, unsigned *ret_n, struct err *err)
+{
+    struct toy *toy = arg;
+
+    (void)err;
+    cr_assert(pthread_equal(pthread_self(), toy->main_thread));
+    cr_assert_leq(toy->n_begun - toy->n_worked, toy->n_allowed);
+    if (toy->n_allowed < 4)
+        *ret_n = toy->n_allowed = toy->n_recorded / 5 + (toy->n_asked++ > 3);
+    return 0;
+}
+
+Test(drive, no_more_are_at_work_than_are_allowed)
+{
+    struct drive_result result;
+    struct toy toy;
+    struct err err;
+
+    toy_make(&toy, 60, toy_nap);
+    toy.allow = allow_slowly;
+    cr_assert_eq(toy_drive(&toy, 1, 8, &result, &err), 0);
+    cr_assert_eq(result.n_done, 60);
+    cr_assert_eq(toy.n_opened, 4);
+}
+
+static int
+allow_until_the_tenth(void *arg, unsigned *ret_n, struct err *err)
+{
+    struct toy *toy = arg;
+
+    (void)ret_n;
+    return toy->n_recorded < 10 ? 0
+                                : err_set(err, ERR_REFUSED, "that is enough");
+}
+
+Test(drive, limit_that_is_reached_ends_the_run_after_what_is_in_hand)
+{
+    struct drive_result result;
+    struct toy toy;
+    struct err err;
+
+    toy_make(&toy, 100, toy_nap);
+    toy.allow = allow_until_the_tenth;
+    cr_assert_lt(toy_drive(&toy, 1, 3, &result, &err), 0);
+    cr_assert_eq(err.class, ERR_REFUSED);
+    cr_assert_str_eq(err.message, "that is enough");
+    cr_assert_geq(result.n_done, 10);
+    cr_assert_leq(result.n_done, 15);
+    cr_assert_eq(result.n_done, toy.n_fetched, "what was begun is done");
+}
+
+static int
+allow_none(void *arg, unsigned *ret_n, struct err *err)
+{
+    struct toy *toy = arg;
+
+    (void)err;
+    *ret_n = 0;
+    if (toy->n_asked++ == 5)
+        stop_request(toy->stop);
+    return 0;
+}
+
+Test(drive, interrupt_ends_what_may_not_work)
+{
+    struct drive_result result;
+    struct toy toy;
+    struct err err;
+
+    toy_make(&toy, 100, toy_nap);
+    toy.allow = allow_none;
+    cr_assert_lt(toy_drive(&toy, 1, 3, &result, &err), 0);
+    cr_assert_eq(err.class, ERR_CANCELLED);
+    cr_assert_eq(toy.n_fetched, 0);
+}
+
 Test(drive, opening_that_fails_for_all_is_the_end)
 {
     struct drive_result result;

@@ -10,7 +10,7 @@
 
 enum { MAX_SLOTS = 6, MAX_TASKS = 40, MAX_STEPS = 50000 };
 
-enum fate { UNBORN, READY, TAKEN, RECORDED, GIVEN_UP, DROPPED };
+enum fate { UNBORN, READY, TAKEN, PUT_BACK, RECORDED, GIVEN_UP, DROPPED };
 
 struct world {
     uint64_t random;
@@ -20,7 +20,7 @@ struct world {
     unsigned n_tasks[SCHEDULER_LANES];
     struct task {
         enum fate fate;
-        unsigned n_tries;
+        unsigned n_tries; /* by the slot that has it */
     } tasks[SCHEDULER_LANES][MAX_TASKS];
     /* What each slot will say next, and when. */
     struct hand {
@@ -30,7 +30,11 @@ struct world {
         struct scheduler_event event;
     } hands[SCHEDULER_LANES][MAX_SLOTS];
     unsigned again, failed, fatal; /* how often in 1000 tries */
-    uint64_t stop_ms;              /* UINT64_MAX: never */
+    unsigned unable;               /* the same, of slots that have not begun */
+    int is_open[SCHEDULER_LANES][MAX_SLOTS];
+    unsigned limit[SCHEDULER_LANES];
+    uint64_t limit_ms; /* when the next one comes */
+    uint64_t stop_ms;  /* UINT64_MAX: never */
     int stopped, finished, cancelled;
     uint64_t trace; /* FNV-1a of all actions */
 };
@@ -60,6 +64,10 @@ world_make(struct world *w, uint64_t seed)
     w->again = roll(w, 3) ? roll(w, 300) : 1000;
     w->failed = roll(w, 100);
     w->fatal = roll(w, 4) ? 0 : roll(w, 50);
+    w->unable = roll(w, 3) ? roll(w, 1000) : roll(w, 2) * 1000;
+    w->limit_ms = roll(w, 2) ? UINT64_MAX : roll(w, 1000);
+    for (unsigned i = 0; i < w->n_lanes; i++)
+        w->limit[i] = MAX_SLOTS;
     w->stop_ms = roll(w, 3) ? UINT64_MAX : roll(w, 5000);
     cr_assert_eq(scheduler_new(&w->s, &p, &err), 0);
 }
@@ -77,27 +85,44 @@ hear(struct world *w, unsigned lane, unsigned slot,
         (struct scheduler_event){.kind = kind, .lane = lane, .slot = slot};
 }
 
+/* What was put back comes first. */
+static struct task *
+choose(struct world *w, unsigned lane)
+{
+    static const enum fate order[] = {PUT_BACK, READY};
+
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned i = 0; i < w->n_tasks[lane]; i++) {
+            if (w->tasks[lane][i].fate == order[k])
+                return &w->tasks[lane][i];
+        }
+    }
+    return NULL;
+}
+
 /* The catalogue is asked now; its answer may be late. */
 static void
 fetch(struct world *w, unsigned lane, unsigned slot)
 {
     struct hand *hand = &w->hands[lane][slot];
+    unsigned n_in_hand = 0;
 
     cr_assert_not(w->stopped, "nothing new after a stop");
     cr_assert_null(hand->task);
     for (unsigned i = 0; i < w->n_slots[lane]; i++)
+        n_in_hand += w->hands[lane][i].task != NULL;
+    cr_assert_lt(n_in_hand, w->limit[lane], "the limit is kept");
+    for (unsigned i = 0; i < w->n_slots[lane]; i++)
         cr_assert_not(w->hands[lane][i].is_due &&
                           w->hands[lane][i].event.kind <= SCHEDULER_DRY,
                       "a lane is asked one thing at a time");
-    for (unsigned i = 0; i < w->n_tasks[lane]; i++) {
-        if (w->tasks[lane][i].fate != READY)
-            continue;
-        hand->task = &w->tasks[lane][i];
+    hand->task = choose(w, lane);
+    if (hand->task) {
         hand->task->fate = TAKEN;
-        hear(w, lane, slot, SCHEDULER_FOUND, roll(w, 2) ? 0 : 30);
-        return;
+        hand->task->n_tries = 0;
     }
-    hear(w, lane, slot, SCHEDULER_DRY, roll(w, 2) ? 0 : 30);
+    hear(w, lane, slot, hand->task ? SCHEDULER_FOUND : SCHEDULER_DRY,
+         roll(w, 2) ? 0 : 30);
 }
 
 static void
@@ -110,6 +135,11 @@ work(struct world *w, unsigned lane, unsigned slot)
     cr_assert_not(w->stopped, "nothing again after a stop");
     cr_assert_not_null(task);
     cr_assert_leq(++task->n_tries, SCHEDULER_TRIES);
+    if (!w->is_open[lane][slot] && roll(w, 1000) < w->unable) {
+        hear(w, lane, slot, SCHEDULER_UNABLE, 100);
+        return;
+    }
+    w->is_open[lane][slot] = 1;
     if (dice < w->fatal)
         kind = SCHEDULER_FATAL;
     else if (dice < w->fatal + w->failed)
@@ -136,6 +166,23 @@ let_go(struct world *w, unsigned lane, unsigned slot, enum fate fate)
         if (other->fate == UNBORN && other < w->tasks[i] + w->n_tasks[i])
             other->fate = READY;
     }
+}
+
+/* Somebody else of the lane is at it, or has just been told to be. */
+static void
+put_back(struct world *w, unsigned lane, unsigned slot)
+{
+    struct task **task = &w->hands[lane][slot].task;
+    int others = 0;
+
+    cr_assert_not(w->stopped);
+    cr_assert_not(w->is_open[lane][slot]);
+    cr_assert_eq((*task)->fate, TAKEN);
+    (*task)->fate = PUT_BACK;
+    *task = NULL;
+    for (unsigned i = 0; i < w->n_slots[lane]; i++)
+        others += w->hands[lane][i].task != NULL;
+    cr_assert_gt(others, 0, "the last one keeps its task");
 }
 
 static void
@@ -171,6 +218,9 @@ follow(struct world *w, const struct scheduler_action *a)
         cr_assert(w->stopped, "work is dropped only when draining");
         let_go(w, a->lane, a->slot, DROPPED);
         break;
+    case SCHEDULER_PUT_BACK:
+        put_back(w, a->lane, a->slot);
+        break;
     case SCHEDULER_CANCEL:
         cr_assert(w->stopped && !w->cancelled);
         w->cancelled = 1;
@@ -201,6 +251,10 @@ advance(struct world *w)
     struct scheduler_event e = {.kind = SCHEDULER_TICK};
     struct hand *next = NULL;
 
+    if (w->limit_ms <= next_ms) {
+        next_ms = w->limit_ms;
+        e.kind = SCHEDULER_LIMIT;
+    }
     if (w->stop_ms <= next_ms) {
         next_ms = w->stop_ms;
         e.kind = SCHEDULER_STOP;
@@ -224,6 +278,10 @@ advance(struct world *w)
     } else if (e.kind == SCHEDULER_STOP) {
         /* Users press it twice. */
         w->stop_ms = w->stopped ? UINT64_MAX : w->now_ms + roll(w, 1000);
+    } else if (e.kind == SCHEDULER_LIMIT) {
+        e.lane = roll(w, w->n_lanes);
+        e.limit = w->limit[e.lane] = roll(w, MAX_SLOTS + 1);
+        w->limit_ms = w->now_ms + roll(w, 2000);
     }
     happen(w, e);
 }
@@ -241,8 +299,10 @@ live(uint64_t seed)
     }
     for (unsigned i = 0; i < w.n_lanes; i++) {
         for (unsigned j = 0; j < w.n_tasks[i]; j++) {
-            cr_assert_neq(w.tasks[i][j].fate, TAKEN);
-            cr_assert(w.stopped || w.tasks[i][j].fate != READY,
+            enum fate fate = w.tasks[i][j].fate;
+
+            cr_assert_neq(fate, TAKEN);
+            cr_assert(w.stopped || (fate != READY && fate != PUT_BACK),
                       "what became ready is done when nothing stops us");
         }
     }

@@ -13,7 +13,7 @@ told(struct scheduler_actions actions)
         [SCHEDULER_FETCH] = "fetch",   [SCHEDULER_RUN] = "run",
         [SCHEDULER_RECORD] = "record", [SCHEDULER_GIVE_UP] = "give up",
         [SCHEDULER_DROP] = "drop",     [SCHEDULER_CANCEL] = "cancel",
-        [SCHEDULER_FINISH] = "finish",
+        [SCHEDULER_FINISH] = "finish", [SCHEDULER_PUT_BACK] = "put back",
     };
     static char text[512];
     size_t len = 0;
@@ -242,4 +242,130 @@ Test(scheduler, event_that_does_not_fit_is_a_bug, .signal = SIGABRT)
 
     step(s, BEGIN, 0, 0);
     step(s, DONE, 0, 0);
+}
+
+/* ---- limits ---- */
+
+static const char *
+limit(struct scheduler *s, unsigned lane, unsigned n)
+{
+    return told(scheduler_step(
+        s, &(struct scheduler_event){
+               .kind = SCHEDULER_LIMIT, .lane = lane, .limit = n}));
+}
+
+Test(scheduler, limit_lets_what_is_in_hand_finish_and_begins_no_more_than_that)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make_busy(1, 3);
+
+    cr_assert_str_eq(limit(s, 0, 1), "");
+    cr_assert_str_eq(step(s, DONE, 0, 2), "record 0.2");
+    cr_assert_str_eq(step(s, DONE, 0, 0), "record 0.0");
+    cr_assert_str_eq(step(s, DONE, 0, 1), "record 0.1, fetch 0.0");
+    cr_assert_str_eq(step(s, FOUND, 0, 0), "run 0.0");
+    cr_assert_str_eq(limit(s, 0, 3), "fetch 0.1");
+    cr_assert_str_eq(step(s, FOUND, 0, 1), "run 0.1, fetch 0.2");
+}
+
+Test(scheduler, lane_that_may_not_begin_anything_is_not_over)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make_busy(1, 1);
+
+    limit(s, 0, 0);
+    cr_assert_str_eq(step(s, DONE, 0, 0), "record 0.0");
+    cr_assert_str_eq(step(s, TICK, 0, 0), "");
+    cr_assert_str_eq(limit(s, 0, 1), "fetch 0.0");
+    cr_assert_str_eq(step(s, DRY, 0, 0), "finish");
+    cr_assert_str_eq(limit(s, 0, 0), "", "also when it is over");
+}
+
+Test(scheduler, stop_ends_a_lane_that_may_not_begin_anything)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make_busy(1, 1);
+
+    limit(s, 0, 0);
+    step(s, DONE, 0, 0);
+    cr_assert_str_eq(step(s, STOP, 0, 0), "finish");
+    cr_assert(scheduler_draining(s));
+}
+
+Test(scheduler, limit_of_a_lane_is_not_that_of_another)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make_busy(2, 1);
+
+    limit(s, 0, 0);
+    cr_assert_str_eq(step(s, DONE, 0, 0), "record 0.0, fetch 1.0");
+    cr_assert_str_eq(step(s, FOUND, 1, 0), "run 1.0");
+    cr_assert_str_eq(step(s, DONE, 1, 0), "record 1.0, fetch 1.0");
+}
+
+/* ---- workers that cannot begin ---- */
+
+Test(scheduler, task_of_a_worker_that_cannot_begin_is_done_by_another)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make_busy(1, 2);
+    uint64_t wake;
+
+    cr_assert_str_eq(step(s, UNABLE, 0, 1), "put back 0.1");
+    wake = scheduler_wake_ms(s);
+    cr_assert_leq(wake, SCHEDULER_BACKOFF_MS);
+    cr_assert_str_eq(step(s, DONE, 0, 0), "record 0.0, fetch 0.0");
+    cr_assert_str_eq(step(s, FOUND, 0, 0), "run 0.0");
+    /* One worker less, until it is asked again. */
+    cr_assert_str_eq(step_at(s, wake, SCHEDULER_TICK, 0, 0), "fetch 0.1");
+    cr_assert_str_eq(step(s, DRY, 0, 1), "");
+    cr_assert_str_eq(step(s, DONE, 0, 0), "record 0.0, fetch 0.0");
+    cr_assert_str_eq(step(s, DRY, 0, 0), "finish");
+}
+
+Test(scheduler, lane_that_was_dry_is_asked_for_what_was_put_back)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make(1, 3, 0);
+
+    step(s, BEGIN, 0, 0);
+    step(s, FOUND, 0, 0);
+    step(s, FOUND, 0, 1);
+    cr_assert_str_eq(step(s, DRY, 0, 2), "");
+    cr_assert_str_eq(step(s, UNABLE, 0, 0), "put back 0.0, fetch 0.2");
+    cr_assert_str_eq(step(s, FOUND, 0, 2), "run 0.2");
+}
+
+Test(scheduler, rest_of_a_worker_that_cannot_begin_doubles)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make_busy(1, 2);
+    uint64_t now = 0, full = SCHEDULER_BACKOFF_MS;
+
+    for (unsigned i = 0; i < 5; i++, full *= 2) {
+        uint64_t wake;
+
+        step_at(s, now, SCHEDULER_UNABLE, 0, 1);
+        wake = scheduler_wake_ms(s);
+        cr_assert_geq(wake - now, full / 2);
+        cr_assert_leq(wake - now, full);
+        now = wake;
+        cr_assert_str_eq(step_at(s, now, SCHEDULER_TICK, 0, 0), "fetch 0.1");
+        step_at(s, now, SCHEDULER_FOUND, 0, 1);
+    }
+}
+
+Test(scheduler, one_who_cannot_begin_alone_keeps_its_task)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make_busy(1, 1);
+
+    for (unsigned i = 1; i < SCHEDULER_TRIES; i++) {
+        cr_assert_str_eq(step(s, UNABLE, 0, 0), "");
+        cr_assert_str_eq(step_at(s, scheduler_wake_ms(s), SCHEDULER_TICK, 0, 0),
+                         "run 0.0");
+    }
+    cr_assert_str_eq(step(s, UNABLE, 0, 0), "give up 0.0, fetch 0.0");
+}
+
+Test(scheduler, worker_that_cannot_begin_drops_its_task_when_draining)
+{
+    cleanup_(scheduler_freep) struct scheduler *s = make_busy(1, 3);
+
+    step(s, UNABLE, 0, 2);
+    step(s, STOP, 0, 0);
+    cr_assert_str_eq(step(s, UNABLE, 0, 0), "drop 0.0");
+    cr_assert_str_eq(step(s, DONE, 0, 1), "record 0.1, finish");
 }

@@ -161,8 +161,11 @@ toy_drive(struct toy *toys, unsigned n_toys, unsigned n_workers,
     for (unsigned i = 0; i < n_toys; i++) {
         toys[i].main_thread = pthread_self();
         toys[i].stop = stop;
-        lanes[i] = (struct lane){
-            .ops = &toy_ops, .arg = &toys[i], .n_workers = n_workers};
+        lanes[i] = (struct lane){.ops = &toy_ops,
+                                 .arg = &toys[i],
+                                 .n_workers = n_workers,
+                                 .allow = toys[i].allow,
+                                 .allow_arg = &toys[i]};
     }
     r = drive_run(&(struct drive_params){.lanes = lanes,
                                          .n_lanes = n_toys,

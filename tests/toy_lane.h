@@ -24,7 +24,8 @@ struct toy_task {
 struct toy {
     unsigned n_tasks;
     int (*work)(struct toy_task *t, struct err *err);
-    int (*open)(struct toy *toy, struct err *err); /* may be NULL */
+    int (*open)(struct toy *toy, struct err *err);             /* may be NULL */
+    int (*allow)(void *toy, unsigned *ret_n, struct err *err); /* the same */
     const struct toy *after; /* a task is ready when its namesake there is
                                 recorded; NULL: at once */
     struct stop *stop;
@@ -34,6 +35,7 @@ struct toy {
     struct err why; /* of the last give_up */
     unsigned n_fetched, n_recorded, n_given_up, n_freed;
     atomic_uint n_worked, n_begun, n_open, n_opened;
+    unsigned n_allowed, n_asked; /* for allow's use */
     char is_recorded[TOY_MAX_TASKS];
 };
 

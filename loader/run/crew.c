@@ -42,6 +42,7 @@ do_task(struct worker *w)
 
     if (!w->is_open) {
         r = ops->open(w->lane->arg, seat->slot, w->cell, &w->self, &seat->err);
+        seat->is_unable = r < 0;
         if (r < 0)
             return r;
         w->is_open = 1;

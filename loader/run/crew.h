@@ -26,7 +26,8 @@ struct crew_seat {
     unsigned lane, slot;
     void *task;
     /* As it comes back: */
-    int r; /* what work, or open, returned */
+    int r;         /* what work, or open, returned */
+    int is_unable; /* it was open: the task has not been begun */
     struct err err;
 };
 

@@ -2,6 +2,7 @@
 #include "loader/run/drive.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "io/clock.h"
 #include "loader/run/crew.h"
@@ -10,8 +11,9 @@
 enum {
     /* How long a request to stop may go unnoticed, and a drawing wait. */
     POLL_MS = 100,
-    /* Answers to FETCH (one a lane), a report, a stop, a tick. */
-    MAX_EVENTS = SCHEDULER_LANES + 3,
+    /* Answers to FETCH and limits (one a lane each), a report, a stop, a
+       tick. */
+    MAX_EVENTS = 2 * SCHEDULER_LANES + 3,
 };
 
 struct drive {
@@ -21,13 +23,20 @@ struct drive {
     /* What the scheduler has not been told yet: a ring. */
     struct scheduler_event events[MAX_EVENTS];
     unsigned first_event, n_events;
+    struct lane_state {
+        unsigned allowed; /* as the scheduler was told */
+        struct shelf {    /* tasks that were put back */
+            void **tasks;
+            unsigned n;
+        } shelf;
+    } lanes[SCHEDULER_LANES];
     int is_over;
     int in_trouble; /* a note has said so; until something succeeds */
     struct err why; /* we are stopped short; class 0: we are not */
     struct drive_result *result;
 };
 
-static void
+static struct scheduler_event *
 tell(struct drive *d, enum scheduler_event_kind kind, unsigned lane,
      unsigned slot)
 {
@@ -37,6 +46,7 @@ tell(struct drive *d, enum scheduler_event_kind kind, unsigned lane,
     d->n_events++;
     d->events[i] =
         (struct scheduler_event){.kind = kind, .lane = lane, .slot = slot};
+    return &d->events[i];
 }
 
 /* The first reason is the one that counts. */
@@ -55,10 +65,14 @@ static void
 fetch(struct drive *d, struct crew_seat *seat)
 {
     const struct lane *lane = &d->params->lanes[seat->lane];
+    struct shelf *shelf = &d->lanes[seat->lane].shelf;
     struct err err;
     int r = LANE_E_DRY;
 
-    if (!d->why.class)
+    if (shelf->n > 0) {
+        seat->task = shelf->tasks[--shelf->n];
+        r = 0;
+    } else if (!d->why.class)
         r = lane->ops->fetch(lane->arg, &seat->task, &err);
     if (r < 0)
         stop_short(d, &err);
@@ -69,6 +83,16 @@ static void
 put_away(struct drive *d, struct crew_seat *seat)
 {
     d->params->lanes[seat->lane].ops->free_task(seat->task);
+    seat->task = NULL;
+}
+
+/* There is room for one of each slot. */
+static void
+put_back(struct drive *d, struct crew_seat *seat)
+{
+    struct shelf *shelf = &d->lanes[seat->lane].shelf;
+
+    shelf->tasks[shelf->n++] = seat->task;
     seat->task = NULL;
 }
 
@@ -122,6 +146,9 @@ follow(struct drive *d, const struct scheduler_action *a)
     case SCHEDULER_DROP:
         put_away(d, seat);
         break;
+    case SCHEDULER_PUT_BACK:
+        put_back(d, seat);
+        break;
     case SCHEDULER_CANCEL:
         stop_now(d->params->stop);
         break;
@@ -170,7 +197,7 @@ judge(const struct drive *d, const struct crew_seat *seat)
 {
     switch (d->params->lanes[seat->lane].ops->judge(&seat->err)) {
     case LANE_AGAIN:
-        return SCHEDULER_AGAIN;
+        return seat->is_unable ? SCHEDULER_UNABLE : SCHEDULER_AGAIN;
     case LANE_FAILED:
         return SCHEDULER_FAILED;
     case LANE_FATAL:
@@ -196,7 +223,7 @@ report(struct drive *d, const struct crew_seat *seat)
 
     if (seat->r < 0)
         kind = judge(d, seat);
-    if (kind == SCHEDULER_AGAIN)
+    if (kind == SCHEDULER_AGAIN || kind == SCHEDULER_UNABLE)
         note_trouble(d, seat);
     if (kind == SCHEDULER_DONE)
         d->in_trouble = 0;
@@ -206,6 +233,26 @@ report(struct drive *d, const struct crew_seat *seat)
     /* A failure that stopped all was dropped: its seat is not in use. */
     if (scheduler_draining(d->scheduler) && !d->why.class)
         d->why = seat->err;
+}
+
+/* What the lanes may do now. */
+static void
+ask_leave(struct drive *d)
+{
+    for (unsigned i = 0; i < d->params->n_lanes && !d->why.class; i++) {
+        const struct lane *lane = &d->params->lanes[i];
+        unsigned n = d->lanes[i].allowed;
+        struct err why;
+
+        if (!lane->allow)
+            continue;
+        if (lane->allow(lane->allow_arg, &n, &why) < 0) {
+            stop_short(d, &why);
+        } else if (n != d->lanes[i].allowed) {
+            tell(d, SCHEDULER_LIMIT, i, 0)->limit = n;
+            d->lanes[i].allowed = n;
+        }
+    }
 }
 
 static int
@@ -223,6 +270,7 @@ loop(struct drive *d)
 {
     struct crew_seat *seat;
 
+    ask_leave(d);
     tell(d, SCHEDULER_BEGIN, 0, 0);
     pump(d);
     while (!d->is_over) {
@@ -232,10 +280,37 @@ loop(struct drive *d)
         notice_stop(d);
         if (r == 0)
             report(d, seat);
+        ask_leave(d);
         if (scheduler_wake_ms(d->scheduler) <= clock_ms())
             tell(d, SCHEDULER_TICK, 0, 0);
         pump(d);
         progress_draw(d->params->progress);
+    }
+}
+
+static int
+make_shelves(struct drive *d, const struct scheduler_params *sp,
+             struct err *err)
+{
+    for (unsigned i = 0; i < sp->n_lanes; i++) {
+        d->lanes[i].allowed = sp->n_slots[i];
+        d->lanes[i].shelf.tasks = calloc(sp->n_slots[i] + 1, sizeof(void *));
+        if (!d->lanes[i].shelf.tasks)
+            return err_nomem(err);
+    }
+    return 0;
+}
+
+/* What nobody has fetched again, because we were stopped short. */
+static void
+clear_shelves(struct drive *d)
+{
+    for (unsigned i = 0; i < d->params->n_lanes; i++) {
+        struct shelf *shelf = &d->lanes[i].shelf;
+
+        while (shelf->n > 0)
+            d->params->lanes[i].ops->free_task(shelf->tasks[--shelf->n]);
+        free(shelf->tasks);
     }
 }
 
@@ -258,6 +333,8 @@ run(struct drive *d, struct err *err)
     for (unsigned i = 0; i < p->n_lanes; i++)
         sp.n_slots[i] = crew_size(crew, i);
     r = scheduler_new(&scheduler, &sp, err);
+    if (r == 0)
+        r = make_shelves(d, &sp, err);
     if (r < 0)
         return r;
 
@@ -287,6 +364,7 @@ drive_run(const struct drive_params *p, struct drive_result *ret,
                           p->lanes[i].done, err);
     if (r == 0)
         r = run(&d, err);
+    clear_shelves(&d);
     progress_finish(p->progress);
     return r;
 }

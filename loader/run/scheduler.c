@@ -2,6 +2,7 @@
 #include "loader/run/scheduler.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum state {
@@ -13,23 +14,28 @@ enum state {
 };
 
 enum slot_state {
-    IDLE,   /* has no task; ask() may turn it to ASKED */
-    ASKED,  /* FETCH is out; FOUND or DRY follows */
-    BUSY,   /* RUN is out; DONE, AGAIN, FAILED or FATAL follows */
-    PARKED, /* waits for wake_ms with its task; wake() or drain() follows */
+    IDLE,    /* has no task; ask() may turn it to ASKED */
+    ASKED,   /* FETCH is out; FOUND or DRY follows */
+    BUSY,    /* RUN is out; DONE, AGAIN, UNABLE, FAILED or FATAL follows */
+    PARKED,  /* waits for wake_ms with its task; wake() or drain() follows */
+    RESTING, /* was UNABLE: waits for wake_ms without one; wake() follows */
+    N_SLOT_STATES,
 };
 
 struct slot {
     enum slot_state state;
-    unsigned n_tries;
+    unsigned n_tries; /* of its task */
+    unsigned n_rests; /* in a row */
     uint64_t wake_ms;
 };
 
 struct lane {
     struct slot *slots; /* a part of scheduler.slots */
     unsigned n_slots;
-    unsigned n_asked;     /* 0 or 1 */
-    unsigned n_exhausted; /* tasks in a row that ran out of tries */
+    unsigned limit;             /* how many may have a task */
+    unsigned in[N_SLOT_STATES]; /* how many slots are in each state */
+    unsigned n_put_back;        /* tasks that wait to be fetched again */
+    unsigned n_exhausted;       /* tasks in a row that ran out of tries */
     /* scheduler.n_settled when it was last asked, and when that found nothing;
        as long as n_settled stays the same, asking again is no use. */
     uint64_t asked_at, dry_at;
@@ -40,7 +46,6 @@ struct scheduler {
     struct lane lanes[SCHEDULER_LANES];
     unsigned n_lanes;
     unsigned n_slots;
-    unsigned n_in_hand; /* slots that are not IDLE */
     uint64_t n_settled; /* tasks recorded or given up */
     unsigned drain_ms;
     uint64_t cancel_ms; /* when DRAINING has taken too long; UINT64_MAX: it has
@@ -84,6 +89,8 @@ scheduler_new(struct scheduler **ret, const struct scheduler_params *p,
         s->lanes[i] = (struct lane){
             .slots = next,
             .n_slots = p->n_slots[i],
+            .limit = UINT_MAX,
+            .in = {[IDLE] = p->n_slots[i]},
             .dry_at = UINT64_MAX,
         };
         next += p->n_slots[i];
@@ -120,17 +127,25 @@ turn(struct scheduler *s, unsigned lane, unsigned slot, enum slot_state to)
     static const unsigned allowed[] = {
         [IDLE] = 1 << ASKED,
         [ASKED] = 1 << IDLE | 1 << BUSY,
-        [BUSY] = 1 << IDLE | 1 << PARKED,
+        [BUSY] = 1 << IDLE | 1 << PARKED | 1 << RESTING,
         [PARKED] = 1 << IDLE | 1 << BUSY,
+        [RESTING] = 1 << IDLE,
     };
     struct lane *l = &s->lanes[lane];
     enum slot_state from = l->slots[slot].state;
 
     assert(allowed[from] & 1u << to);
 
-    l->n_asked += (to == ASKED) - (from == ASKED);
-    s->n_in_hand += (to != IDLE) - (from != IDLE);
+    l->in[from]--;
+    l->in[to]++;
     l->slots[slot].state = to;
+}
+
+/* Slots of the lane that have a task, or are about to get one. */
+static unsigned
+in_hand(const struct lane *l)
+{
+    return l->in[ASKED] + l->in[BUSY] + l->in[PARKED];
 }
 
 static void
@@ -217,6 +232,7 @@ settled(struct scheduler *s, const struct scheduler_event *e,
         enum scheduler_action_kind kind)
 {
     s->lanes[e->lane].n_exhausted = 0;
+    s->lanes[e->lane].slots[e->slot].n_rests = 0;
     leave(s, e->lane, e->slot, kind);
 }
 
@@ -245,6 +261,24 @@ again(struct scheduler *s, const struct scheduler_event *e)
     }
 }
 
+/* Somebody who is at work can take the task over.  Those who have just been
+   given one may be unable too, but then the last of them keeps his. */
+static void
+unable(struct scheduler *s, const struct scheduler_event *e)
+{
+    struct lane *lane = &s->lanes[e->lane];
+    struct slot *slot = &lane->slots[e->slot];
+
+    if (s->state == DRAINING || lane->in[BUSY] < 2) {
+        again(s, e);
+        return;
+    }
+    turn(s, e->lane, e->slot, RESTING);
+    slot->wake_ms = e->now_ms + backoff_ms(s, ++slot->n_rests);
+    lane->n_put_back++;
+    act(s, SCHEDULER_PUT_BACK, e->lane, e->slot);
+}
+
 static void
 wake(struct scheduler *s, uint64_t now_ms)
 {
@@ -252,8 +286,12 @@ wake(struct scheduler *s, uint64_t now_ms)
         for (unsigned j = 0; j < s->lanes[i].n_slots; j++) {
             const struct slot *slot = &s->lanes[i].slots[j];
 
-            if (slot->state == PARKED && slot->wake_ms <= now_ms)
+            if (slot->wake_ms > now_ms)
+                continue;
+            if (slot->state == PARKED)
                 run(s, i, j);
+            else if (slot->state == RESTING)
+                turn(s, i, j, IDLE);
         }
     }
     if (s->cancel_ms <= now_ms) {
@@ -262,32 +300,54 @@ wake(struct scheduler *s, uint64_t now_ms)
     }
 }
 
+static int
+is_dry(const struct scheduler *s, const struct lane *l)
+{
+    return l->n_put_back == 0 && l->dry_at == s->n_settled;
+}
+
 static void
 ask(struct scheduler *s, unsigned lane)
 {
     struct lane *l = &s->lanes[lane];
 
-    if (l->n_asked > 0 || l->dry_at == s->n_settled)
+    if (l->in[ASKED] > 0 || is_dry(s, l) || in_hand(l) >= l->limit)
         return;
     for (unsigned i = 0; i < l->n_slots; i++) {
         if (l->slots[i].state == IDLE) {
             turn(s, lane, i, ASKED);
             l->asked_at = s->n_settled;
+            l->n_put_back -= l->n_put_back > 0;
             act(s, SCHEDULER_FETCH, lane, i);
             return;
         }
     }
 }
 
+/* Nothing is in hand and, unless we are draining, nothing left to begin: a
+   lane that may not begin anything now is not over. */
+static int
+is_over(const struct scheduler *s)
+{
+    for (unsigned i = 0; i < s->n_lanes; i++) {
+        const struct lane *l = &s->lanes[i];
+
+        if (in_hand(l) > 0 ||
+            (s->state == WORKING && l->n_slots > 0 && !is_dry(s, l)))
+            return 0;
+    }
+    return 1;
+}
+
 /* What follows from the state after any event. */
 static void
 settle(struct scheduler *s)
 {
-    if (s->state == COMPLETE || s->state == DRAINED)
+    if (s->state == NEW || s->state == COMPLETE || s->state == DRAINED)
         return;
     for (unsigned i = 0; s->state == WORKING && i < s->n_lanes; i++)
         ask(s, i);
-    if (s->n_in_hand == 0) {
+    if (is_over(s)) {
         s->state = s->state == WORKING ? COMPLETE : DRAINED;
         s->cancel_ms = UINT64_MAX;
         act(s, SCHEDULER_FINISH, 0, 0);
@@ -306,12 +366,15 @@ fits(const struct scheduler *s, const struct scheduler_event *e)
     case SCHEDULER_STOP:
     case SCHEDULER_TICK:
         return s->state != NEW;
+    case SCHEDULER_LIMIT:
+        return e->lane < s->n_lanes;
     case SCHEDULER_FOUND:
     case SCHEDULER_DRY:
         expected = ASKED;
         break;
     case SCHEDULER_DONE:
     case SCHEDULER_AGAIN:
+    case SCHEDULER_UNABLE:
     case SCHEDULER_FAILED:
     case SCHEDULER_FATAL:
         break;
@@ -342,6 +405,9 @@ scheduler_step(struct scheduler *s, const struct scheduler_event *e)
     case SCHEDULER_AGAIN:
         again(s, e);
         break;
+    case SCHEDULER_UNABLE:
+        unable(s, e);
+        break;
     case SCHEDULER_FAILED:
         settled(s, e, SCHEDULER_GIVE_UP);
         break;
@@ -354,6 +420,9 @@ scheduler_step(struct scheduler *s, const struct scheduler_event *e)
     case SCHEDULER_TICK:
         wake(s, e->now_ms);
         break;
+    case SCHEDULER_LIMIT:
+        s->lanes[e->lane].limit = e->limit;
+        break;
     }
     settle(s);
     return (struct scheduler_actions){.list = s->actions, .n = s->n_actions};
@@ -365,7 +434,8 @@ scheduler_wake_ms(const struct scheduler *s)
     uint64_t wake_ms = s->cancel_ms;
 
     for (unsigned i = 0; i < s->n_slots; i++) {
-        if (s->slots[i].state == PARKED && s->slots[i].wake_ms < wake_ms)
+        if ((s->slots[i].state == PARKED || s->slots[i].state == RESTING) &&
+            s->slots[i].wake_ms < wake_ms)
             wake_ms = s->slots[i].wake_ms;
     }
     return wake_ms;

@@ -15,9 +15,18 @@
  *                       +--dry--> IDLE      v  |
  *                                          PARKED (back-off)
  *
+ *     BUSY --unable: PUT_BACK--> RESTING (back-off) --> IDLE
+ *
+ * A worker that cannot begin (no connection is left for it) hands its task to
+ * the others of its lane, for as long as one of them is at work, and is asked
+ * again later; what was put back is fetched before anything else.  The last
+ * one keeps its task, as one that failed and may be tried again.
+ *
  * A lane is asked by one slot at a time, and on while there is something.  A
  * dry lane is asked again when something was recorded or given up anywhere,
- * since that may have made work ready.  The whole:
+ * since that may have made work ready.  A limit on how many slots of it may
+ * have a task can be set, and lifted, at any time; what is in hand already may
+ * go on.  The whole:
  *
  *     WORKING --stop, or a failure that concerns all--> DRAINING
  *        | all lanes dry, all slots idle                   | all slots idle
@@ -61,26 +70,33 @@ enum scheduler_event_kind {
     SCHEDULER_DRY,    /* answer to FETCH: nothing ready in the lane */
     SCHEDULER_DONE,   /* slot's task succeeded */
     SCHEDULER_AGAIN,  /* slot's task failed; trying again may help */
+    SCHEDULER_UNABLE, /* slot could not even begin its task; others may */
     SCHEDULER_FAILED, /* slot's task failed; others may go on */
     SCHEDULER_FATAL,  /* slot's task failed, and so will the others */
     SCHEDULER_STOP,   /* stop working; any number of times */
     SCHEDULER_TICK,   /* time has passed */
+    SCHEDULER_LIMIT,  /* so many of the lane's slots may have a task; also
+                         before BEGIN */
 };
 
 struct scheduler_event {
     enum scheduler_event_kind kind;
     unsigned lane, slot;
+    unsigned limit; /* with LIMIT; 0: nothing is begun */
     uint64_t now_ms;
 };
 
 enum scheduler_action_kind {
-    SCHEDULER_FETCH,   /* look for a task for the slot; answer FOUND or DRY */
-    SCHEDULER_RUN,     /* have the slot's task worked on (again) */
-    SCHEDULER_RECORD,  /* it is done: write that down */
-    SCHEDULER_GIVE_UP, /* it failed for good: write that down */
-    SCHEDULER_DROP,    /* forget it, as if never fetched: we are draining */
-    SCHEDULER_CANCEL,  /* draining took too long: interrupt all in hand */
-    SCHEDULER_FINISH,  /* over: nothing is in hand */
+    SCHEDULER_FETCH,    /* look for a task for the slot, first among those put
+                          back; answer FOUND or DRY */
+    SCHEDULER_RUN,      /* have the slot's task worked on (again) */
+    SCHEDULER_RECORD,   /* it is done: write that down */
+    SCHEDULER_GIVE_UP,  /* it failed for good: write that down */
+    SCHEDULER_DROP,     /* forget it, as if never fetched: we are draining */
+    SCHEDULER_PUT_BACK, /* keep it for another FETCH of the lane; when it is
+                           over, what was not fetched is dropped */
+    SCHEDULER_CANCEL,   /* draining took too long: interrupt all in hand */
+    SCHEDULER_FINISH,   /* over: nothing is in hand */
 };
 
 struct scheduler_action {
