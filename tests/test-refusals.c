@@ -438,27 +438,35 @@ static const struct damage {
     {"chunk is a pipe", "cd data/tables/*-a; f=$(ls *.lz4); rm $f; mkfifo $f",
      6, "is not a regular file", ""},
     /* Without run.db, the catalogue is made from data/catalog.json. */
-    {"catalog.json cut short", "rm run.db; truncate -s 700 data/catalog.json",
-     4, "\"catalog.json\" is not valid JSON at line", ""},
-    {"catalog.json empty", "rm run.db; : >data/catalog.json", 4,
+    {"catalog.json cut short",
+     "rm run.db tagmanifest-sha256.txt; truncate -s 700 data/catalog.json", 4,
+     "\"catalog.json\" is not valid JSON at line", ""},
+    {"catalog.json empty",
+     "rm run.db tagmanifest-sha256.txt; : >data/catalog.json", 4,
      "\"catalog.json\" is not valid JSON", ""},
-    {"catalog.json no object", "rm run.db; echo '[]' >data/catalog.json", 4,
+    {"catalog.json no object",
+     "rm run.db tagmanifest-sha256.txt; echo '[]' >data/catalog.json", 4,
      "\"catalog.json\": expected an object, found an array", ""},
     {"catalog.json of the future",
-     "rm run.db; sed -i 's/\"version\": 1,/\"version\": 7,/' data/catalog.json",
+     "rm run.db tagmanifest-sha256.txt; sed -i 's/\"version\": 1,/\"version\": "
+     "7,/' data/catalog.json",
      6, "catalog.json has version 7", "newer pghaul"},
     {"catalog.json without a run",
-     "rm run.db; sed -i '/\"run\":/s/: \"....../: \"zzzzzz/' data/catalog.json",
+     "rm run.db tagmanifest-sha256.txt; sed -i '/\"run\":/s/: \"....../: "
+     "\"zzzzzz/' data/catalog.json",
      4, "catalog.json: run is not a UUID", ""},
     {"catalog.json that counts below zero",
-     "rm run.db; sed -i 's/\"rows\": [0-9]*/\"rows\": -4/' data/catalog.json",
+     "rm run.db tagmanifest-sha256.txt; sed -i 's/\"rows\": [0-9]*/\"rows\": "
+     "-4/' data/catalog.json",
      4, "rows", ""},
     {"catalog.json that points elsewhere",
-     "rm run.db; sed -i 's#\"tables/[0-9]*-a/#\"../../run/data/#' "
+     "rm run.db tagmanifest-sha256.txt; sed -i "
+     "'s#\"tables/[0-9]*-a/#\"../../run/data/#' "
      "data/catalog.json",
      6, "is not the name of a file below its directory", ""},
     {"catalog.json with another checksum",
-     "rm run.db; sed -i '/\"schema\"/s/\"sha256\": \"../\"sha256\": \"zz/' "
+     "rm run.db tagmanifest-sha256.txt; sed -i '/\"schema\"/s/\"sha256\": "
+     "\"../\"sha256\": \"zz/' "
      "data/catalog.json",
      4, "checksum", ""},
 };

@@ -8,6 +8,7 @@
 #include "formats/manifest.h"
 #include "loader/cli/account_source.h"
 #include "loader/run/quantity.h"
+#include "loader/run/seal.h"
 
 static void
 set_number(json_t *to, const char *name, uint64_t n)
@@ -41,6 +42,7 @@ print_json(struct workplace *w, const struct facts *f, const char *did,
     set_number(o, "rows", n.n_rows);
     set_number(o, "raw_bytes", n.raw_bytes);
     set_number(o, "file_bytes", n.file_bytes);
+    json_object_set_new(o, "sealed", json_boolean(seal_is_there(w->dir)));
     set_number(o, "milliseconds", workplace_elapsed_ms(w));
     if (scope == ACCOUNT_SOURCE_TOO)
         account_source_json(w->dir, o);
@@ -111,6 +113,9 @@ account_status(struct workplace *w, const struct facts *f, struct err *err)
                n.n_chunks_staged, n.n_chunks, n.n_tables,
                quantity_rows(rows, n.n_rows),
                quantity_bytes(bytes, n.file_bytes));
+        if (seal_is_there(w->dir))
+            printf("sealed    \"sha256sum -c manifest-sha256.txt\" checks"
+                   " every byte\n");
         printf("load      %" PRIu64 " chunks loaded, %" PRIu64 " of %" PRIu64
                " schema entries restored after the data\n",
                n.n_chunks_loaded, n.n_entries_done, n.n_entries);

@@ -41,7 +41,11 @@ const struct command command_export = {
         "export is complete: interrupted or killed at any instant, the same "
         "command goes on in the same snapshot.  When the snapshot is lost "
         "(the source was restarted) it says so and keeps what is staged; "
-        "--start-over begins again.  Files of two snapshots are never mixed.",
+        "--start-over begins again.  Files of two snapshots are never "
+        "mixed.\n\n"
+        "A complete run is sealed as a BagIt bag, with a README.txt: "
+        "sha256sum, "
+        "lz4 and psql can check and read it.",
     .requires = OPTION_SET(source) | OPTION_SET(dir),
     .takes = COPYING_EXPORT_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,

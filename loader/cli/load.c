@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/cli/account.h"
 #include "loader/cli/copying.h"
+#include "loader/run/seal.h"
 
 static int
 load_all(struct workplace *w, const struct facts *f, enum account_end *ret,
@@ -30,6 +31,8 @@ load_from(struct workplace *w, struct err *err)
     r = facts_read(&f, w->catalog, err);
     if (!r)
         r = facts_require_staged(&f, err);
+    if (!r)
+        r = seal_check(w->dir, err);
     if (!r)
         r = load_all(w, &f, &end, err);
     if (!r)

@@ -2,6 +2,7 @@
 #include "loader/proof/verify.h"
 #include "loader/cli/copying.h"
 #include "loader/cli/verdict.h"
+#include "loader/run/seal.h"
 
 enum { RANGE_SIZE = 128 << 20 };
 
@@ -41,6 +42,8 @@ verify_run(struct workplace *w, struct err *err)
     r = facts_read(&f, w->catalog, err);
     if (!r)
         r = facts_require_staged(&f, err);
+    if (!r)
+        r = seal_check(w->dir, err);
     if (!r)
         r = verdict_begin(&verdict, w, err);
     if (!r)

@@ -168,6 +168,17 @@ int catalog_next_of_family(struct catalog *c, const struct catalog_table *t,
 int catalog_has_file(struct catalog *c, const char *file, int *ret,
                      struct err *err);
 
+/* What is staged, file by file in the order of their names, byte by byte.
+   *f begins as zero; what comes after it is put in its place.  E_NONE. */
+struct catalog_file {
+    char *name; /* owned; below data/ */
+    uint64_t len;
+    unsigned char sha256[32];
+};
+int catalog_next_file(struct catalog *c, struct catalog_file *f,
+                      struct err *err);
+void catalog_file_clear(struct catalog_file *f);
+
 /* ---- entries of the schema that are restored after the data ---- */
 
 struct catalog_entry {

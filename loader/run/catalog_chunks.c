@@ -294,3 +294,35 @@ catalog_has_file(struct catalog *c, const char *file, int *ret, struct err *err)
     *ret = r == 0;
     return 0;
 }
+
+void
+catalog_file_clear(struct catalog_file *f)
+{
+    free(f->name);
+    *f = (struct catalog_file){0};
+}
+
+int
+catalog_next_file(struct catalog *c, struct catalog_file *f, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    char *name;
+    int r;
+
+    r = catalog_db_query(c, err, &q,
+                         SQL("SELECT file, file_len, sha256 FROM chunks"
+                             " WHERE file > ? ORDER BY file LIMIT 1"),
+                         TEXT(f->name ? f->name : ""));
+    if (r)
+        return r;
+    r = catalog_db_bytes(c, err, q, 2, f->sha256, sizeof f->sha256);
+    if (r)
+        return r;
+    name = catalog_db_text(q, 0);
+    if (!name)
+        return err_nomem(err);
+    free(f->name);
+    f->name = name;
+    f->len = catalog_db_u64(q, 1);
+    return 0;
+}

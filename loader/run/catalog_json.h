@@ -19,11 +19,13 @@
 int catalog_json_write(struct catalog *c, const struct facts *f,
                        const struct run_dir *dir, struct err *err);
 
+int catalog_json_is_there(const struct run_dir *dir);
 int catalog_json_remove(const struct run_dir *dir, struct err *err);
 
 /*
  * Fill the catalogue when it is empty and there is the file, else do nothing.
- * What is malformed is ERR_CORRUPT with the path of the field.
+ * What is malformed is ERR_CORRUPT with the path of the field; so is a file
+ * that is not the one that was sealed.
  */
 int catalog_json_restore(struct catalog *c, const struct run_dir *dir,
                          struct err *err);

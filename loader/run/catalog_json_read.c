@@ -9,6 +9,7 @@
 #include "formats/manifest.h"
 #include "io/reader.h"
 #include "loader/run/catalog_json.h"
+#include "loader/run/seal.h"
 
 enum {
     DOCUMENT_MAX = 1 << 30, /* bytes of catalog.json that we accept */
@@ -409,5 +410,6 @@ catalog_json_restore(struct catalog *c, const struct run_dir *dir,
     facts_clear(&f);
     if (!empty || faccessat(run_dir_fd(dir), "data/catalog.json", F_OK, 0) < 0)
         return 0;
-    return read_file(c, dir, err);
+    r = seal_check(dir, err);
+    return r ? r : read_file(c, dir, err);
 }

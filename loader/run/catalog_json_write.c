@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -283,6 +284,13 @@ write_document(struct catalog *c, const struct facts *f,
     if (!r)
         r = write_skips(w, c, err);
     return r ? r : manifest_writer_end(w, err);
+}
+
+int
+catalog_json_is_there(const struct run_dir *dir)
+{
+    return faccessat(run_dir_fd(dir), "data/catalog.json", F_OK,
+                     AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int

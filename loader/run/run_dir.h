@@ -7,7 +7,8 @@
  *     RUN/            0700
  *       lock          locked (OFD) by the process at work; holds its pid
  *       run.db        the run catalogue
- *       data/         what will be sealed as a bag
+ *       *.txt         the seal (seal.h), when all is staged
+ *       data/         what is sealed as a bag
  *         tables/<n>-<safe name>/<chunk>.{copy,text}.lz4
  *
  * The lock ends with the process, however it ends.

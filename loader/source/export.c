@@ -7,6 +7,7 @@
 #include "loader/pg/conninfo.h"
 #include "loader/pg/session.h"
 #include "loader/run/catalog_json.h"
+#include "loader/run/seal.h"
 #include "loader/run/staged.h"
 #include "loader/source/export_lane.h"
 #include "loader/source/keeper.h"
@@ -120,6 +121,8 @@ clean_up(struct export *x, struct err *err)
     int r;
 
     r = keeper_end(x->dir, err);
+    if (!r)
+        r = seal_remove(x->dir, err);
     if (!r)
         r = catalog_json_remove(x->dir, err);
     if (!r)
@@ -346,11 +349,15 @@ export_finish(struct export *x, struct err *err)
     r = keeper_end(x->dir, err);
     if (r)
         return r;
-    if (x->facts.state == FACTS_STAGED)
+    if (x->facts.state == FACTS_STAGED && seal_is_there(x->dir))
         return 0;
-    r = catalog_json_write(x->catalog, &x->facts, x->dir, err);
+    /* One that was carried here may say more than we know. */
+    if (x->facts.state != FACTS_STAGED || !catalog_json_is_there(x->dir))
+        r = catalog_json_write(x->catalog, &x->facts, x->dir, err);
+    if (!r)
+        r = facts_set_state(x->catalog, FACTS_STAGED, err);
     if (r)
         return r;
     x->facts.state = FACTS_STAGED;
-    return facts_set_state(x->catalog, FACTS_STAGED, err);
+    return seal_write(x->catalog, &x->facts, x->dir, err);
 }

@@ -12,7 +12,8 @@
  *                -> EXPORTING
  *     EXPORTING  go on in the keeper's snapshot.  Is it lost, this is an
  *                error, and what is staged stays: --start-over throws it away
- *     STAGED     nothing is left to do
+ *     STAGED     nothing is left to do, but to seal the directory if a crash
+ *                has kept that from being done
  *
  * Files of two snapshots are never mixed: a run begun again has a new id.
  */
@@ -60,6 +61,6 @@ struct lane export_lane(struct export *x);
 /*
  * After the lane has run dry: all chunks are staged, or the tables that could
  * not be are the catalogue's failures and the export stays EXPORTING, with its
- * keeper.  When all are staged the source is let go.
+ * keeper.  When all are staged the source is let go and the directory sealed.
  */
 int export_finish(struct export *x, struct err *err);
