@@ -26,7 +26,9 @@ clone_into(struct workplace *w, struct err *err)
     enum account_end end;
     int r;
 
-    r = export_begin(&x, &from, w->dir, w->catalog, err);
+    r = copying_confirm_load(w, err);
+    if (!r)
+        r = export_begin(&x, &from, w->dir, w->catalog, err);
     if (r)
         return r;
     to = copying_load_params(w, export_facts(x));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/cli/copying.h"
 
+#include "loader/cli/confirm.h"
+
 static const enum planner_format formats[] = {
     [OPTION_FORMAT_AUTO] = PLANNER_AUTO,
     [OPTION_FORMAT_BINARY] = PLANNER_BINARY,
@@ -47,7 +49,27 @@ copying_load_params(const struct workplace *w, const struct facts *f)
         .jobs = o->jobs,
         .no_owner = o->no_owner,
         .no_acl = o->no_acl,
+        .into_existing = o->into_existing,
+        .existing = {.rows = o->truncate ? EXISTING_TRUNCATED
+                             : o->append ? EXISTING_KEPT
+                                         : EXISTING_REFUSED,
+                     .rebuild_indexes = o->rebuild_indexes,
+                     .no_key_check = o->no_key_check,
+                     .before_sql = o->before_sql,
+                     .after_sql = o->after_sql},
         .stop = w->ctx->stop,
         .progress = w->progress,
     };
+}
+
+int
+copying_confirm_load(const struct workplace *w, struct err *err)
+{
+    const struct options *o = w->ctx->options;
+
+    if (!o->truncate || o->yes)
+        return 0;
+    return confirm("All rows of the run's tables in the target will be "
+                   "removed.  Go on?",
+                   err);
 }

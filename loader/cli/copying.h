@@ -16,12 +16,17 @@
      OPTION_SET(chunk_size) | OPTION_SET(io) | OPTION_SET(start_over))
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
-     OPTION_SET(no_acl))
+     OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \
+     OPTION_SET(append) | OPTION_SET(rebuild_indexes) |                        \
+     OPTION_SET(no_key_check) | OPTION_SET(before_sql) |                       \
+     OPTION_SET(after_sql) | OPTION_SET(yes))
 /* How much is said, and how. */
 #define COPYING_TALK_OPTIONS                                                   \
     (OPTION_SET(progress) | OPTION_SET(json) | OPTION_SET(quiet) |             \
      OPTION_SET(verbose))
 
 struct export_params copying_export_params(const struct workplace *w);
+/* What a load would take away is asked for, unless --yes was given. */
+int copying_confirm_load(const struct workplace *w, struct err *err);
 struct load_params copying_load_params(const struct workplace *w,
                                        const struct facts *f);

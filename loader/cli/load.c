@@ -12,7 +12,9 @@ load_all(struct workplace *w, const struct facts *f, enum account_end *ret,
     struct lane lane;
     int r;
 
-    r = load_begin(&x, &p, w->dir, w->catalog, err);
+    r = copying_confirm_load(w, err);
+    if (!r)
+        r = load_begin(&x, &p, w->dir, w->catalog, err);
     *ret = !r && load_was_finished(x) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
     if (r || *ret == ACCOUNT_NOTHING_TO_DO)
         return r;
@@ -49,7 +51,7 @@ run(const struct command_context *ctx, struct err *err)
 
 const struct command command_load = {
     .name = "load",
-    .summary = "load a run directory into a fresh database",
+    .summary = "load a run directory into a database",
     .description =
         "Creates the schema in the target, which must be an empty database, "
         "loads every chunk exactly once, builds indexes and keys as soon as "
@@ -57,7 +59,18 @@ const struct command command_load = {
         "data, and sets the sequences.\n\n"
         "What is done is recorded in the target itself (--ledger-schema), in "
         "the transactions that do it.  Interrupted at any instant, the same "
-        "command goes on where it was.",
+        "command goes on where it was.\n\n"
+        "With --into-existing the rows go into tables that are there.  Columns "
+        "are found by name; all that does not fit is listed before the first "
+        "row.  A table that holds rows is an error, unless --truncate or "
+        "--append is given.  Triggers do not fire: what they are, and how they "
+        "were, is kept in the target and put back at the end.  "
+        "Where the role may not set session_replication_role, foreign keys "
+        "are dropped for the time of the load and added again; else they are "
+        "checked when all rows are there.  --rebuild-indexes drops indexes "
+        "that serve no constraint, and makes them again as soon as their "
+        "table is loaded.  --before-sql and --after-sql are run once, each "
+        "in one transaction.",
     .requires = OPTION_SET(target) | OPTION_SET(dir),
     .takes = COPYING_LOAD_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,

@@ -9,6 +9,7 @@ static const char *const kind_names[] = {
     [LEDGER_CHUNK] = "chunk",
     [LEDGER_PRE_DATA] = "pre-data",
     [LEDGER_POST_DATA] = "post-data",
+    [LEDGER_STEP] = "step",
 };
 
 /* ---- begin ---- */
@@ -76,13 +77,19 @@ create_schema(const struct ledger *l, struct session *s, struct err *err)
         "COMMENT ON SCHEMA %s IS '" LEDGER_MARK "';"
         "CREATE TABLE %s.run (run uuid PRIMARY KEY, source text NOT NULL,"
         " begun timestamptz NOT NULL DEFAULT pg_catalog.now(),"
-        " finished timestamptz);"
+        " finished timestamptz, into_existing boolean NOT NULL);"
         "CREATE TABLE %s.ledger (run uuid NOT NULL REFERENCES %s.run,"
         " kind text NOT NULL, id bigint NOT NULL, n_rows bigint NOT NULL,"
         " at timestamptz NOT NULL DEFAULT pg_catalog.now(),"
         " PRIMARY KEY (run, kind, id));"
-        "CREATE UNLOGGED TABLE %s.unlogged (LIKE %s.ledger INCLUDING ALL)",
-        schema, schema, schema, schema, schema, schema, schema);
+        "CREATE UNLOGGED TABLE %s.unlogged (LIKE %s.ledger INCLUDING ALL);"
+        "CREATE TABLE %s.aside (run uuid NOT NULL REFERENCES %s.run,"
+        " id bigint NOT NULL, PRIMARY KEY (run, id),"
+        " table_id bigint, kind text NOT NULL, schema text NOT NULL,"
+        " name text NOT NULL, sql text NOT NULL);"
+        "CREATE UNIQUE INDEX ON %s.aside (run, kind, pg_catalog.md5(sql))",
+        schema, schema, schema, schema, schema, schema, schema, schema, schema,
+        schema);
 }
 
 /* Before the first load of a run the target must hold nothing. */
@@ -117,12 +124,24 @@ require_empty(struct session *s, struct err *err)
                          "TEMPLATE template0.");
 }
 
+static int
+require_same_way(const struct ledger *l, const char *was_into_existing,
+                 struct err *err)
+{
+    if ((was_into_existing[0] == 't') == !!l->into_existing)
+        return 0;
+    err_set(err, ERR_REFUSED, "the load of run %s was begun %s --into-existing",
+            l->run, l->into_existing ? "without" : "with");
+    return err_hint(err, "Go on in the same way.");
+}
+
 /* This run's row; if it is new, the target must be empty. */
 static int
 enter_run(const struct ledger *l, struct session *s, const char *source,
           int *ret_finished, struct err *err)
 {
-    const char *const values[] = {l->run, source};
+    const char *const values[] = {l->run, source,
+                                  l->into_existing ? "true" : "false"};
     cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
     cleanup_(session_clearp) PGresult *res = NULL;
     char sql[512];
@@ -131,15 +150,20 @@ enter_run(const struct ledger *l, struct session *s, const char *source,
     if (!schema)
         return err_nomem(err);
     snprintf(sql, sizeof sql,
-             "INSERT INTO %s.run AS r (run, source) VALUES ($1, $2)"
+             "INSERT INTO %s.run AS r (run, source, into_existing)"
+             " VALUES ($1, $2, $3)"
              " ON CONFLICT (run) DO UPDATE SET source = r.source"
-             " RETURNING xmax = 0, finished IS NOT NULL",
+             " RETURNING xmax = 0, finished IS NOT NULL, into_existing",
              schema);
-    r = session_query_params(s, sql, 2, values, &res, err);
+    r = session_query_params(s, sql, 3, values, &res, err);
+    if (!r)
+        r = require_same_way(l, PQgetvalue(res, 0, 2), err);
     if (r)
         return r;
     *ret_finished = PQgetvalue(res, 0, 1)[0] == 't';
-    return PQgetvalue(res, 0, 0)[0] == 't' ? require_empty(s, err) : 0;
+    if (PQgetvalue(res, 0, 0)[0] == 'f' || l->into_existing)
+        return 0;
+    return require_empty(s, err);
 }
 
 int
@@ -218,6 +242,28 @@ ledger_claim(const struct ledger *l, struct session *s,
     return r ? r : PQntuples(res) == 0 ? LEDGER_E_ALREADY : 0;
 }
 
+int
+ledger_has(const struct ledger *l, struct session *s, enum ledger_kind kind,
+           int64_t id, int *ret, struct err *err)
+{
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char sql[512], number[24];
+    int r;
+
+    if (!schema)
+        return err_nomem(err);
+    snprintf(number, sizeof number, "%" PRId64, id);
+    snprintf(sql, sizeof sql,
+             "SELECT FROM %s.ledger WHERE run = $1 AND kind = $2 AND id = $3",
+             schema);
+    r = session_query_params(
+        s, sql, 3, (const char *const[]){l->run, kind_names[kind], number},
+        &res, err);
+    *ret = !r && PQntuples(res) > 0;
+    return r;
+}
+
 static int
 visit_row(void *arg, const PGresult *row, struct err *err)
 {
@@ -245,9 +291,11 @@ ledger_read(const struct ledger *l, struct session *s, struct catalog *c,
     if (!schema || !run)
         return err_nomem(err);
     snprintf(sql, sizeof sql,
-             "SELECT kind, id FROM %s.ledger WHERE run = %s AND kind <> '%s'"
+             "SELECT kind, id FROM %s.ledger WHERE run = %s"
+             " AND kind NOT IN ('%s', '%s')"
              " UNION ALL SELECT kind, id FROM %s.unlogged WHERE run = %s",
-             schema, run, kind_names[LEDGER_PRE_DATA], schema, run);
+             schema, run, kind_names[LEDGER_PRE_DATA], kind_names[LEDGER_STEP],
+             schema, run);
     r = catalog_begin(c, err);
     if (!r)
         r = session_each(s, sql, visit_row, c, err);

@@ -5,9 +5,10 @@
  * Ledger: what has been loaded into a target, kept in the target.
  *
  *     schema pghaul
- *       run      (run uuid, source, begun, finished)
+ *       run      (run uuid, source, begun, finished, into_existing)
  *       ledger   (run uuid, kind, id, n_rows, at)   kind: chunk, pre-data,
- *                                                          post-data
+ *                                                      post-data, step
+ *       aside    what an existing target must get back: aside.h
  *       unlogged the same, unlogged: chunks of unlogged tables
  *
  * A row is written in the transaction that does what the row says.  So after
@@ -25,11 +26,17 @@
 #include "loader/run/ledger_mark.h"
 
 /* Chunks; entries of the schema, before and after the data. */
-enum ledger_kind { LEDGER_CHUNK, LEDGER_PRE_DATA, LEDGER_POST_DATA };
+enum ledger_kind {
+    LEDGER_CHUNK,
+    LEDGER_PRE_DATA,
+    LEDGER_POST_DATA,
+    LEDGER_STEP, /* what is done once around the data: existing.h */
+};
 
 struct ledger {
     const char *schema; /* its name; borrowed */
     const char *run;    /* UUID as text; borrowed */
+    int into_existing;  /* the target need not be empty */
 };
 
 /* Outcome of ledger_claim(). */
@@ -39,7 +46,8 @@ enum { LEDGER_E_ALREADY = 1 }; /* it is in the ledger: done */
  * Make the schema and this run's row where they are missing.  Refused: a
  * schema of that name that is not ours; another load of this run at work (an
  * advisory lock of the session, its holder's pid in the message); a target
- * that holds tables before the first load.  *ret_finished: this run's load was
+ * that holds tables before the first load; a run that was begun the other way
+ * (into_existing).  *ret_finished: this run's load was
  * completed by an earlier call.
  */
 int ledger_begin(const struct ledger *l, struct session *s, const char *source,
@@ -56,6 +64,10 @@ struct ledger_row {
 /* Inside a transaction: write the row.  E_ALREADY: roll back, it is done. */
 int ledger_claim(const struct ledger *l, struct session *s,
                  const struct ledger_row *row, struct err *err);
+
+/* The row is there. */
+int ledger_has(const struct ledger *l, struct session *s, enum ledger_kind kind,
+               int64_t id, int *ret, struct err *err);
 
 /* Mark in the catalogue what the ledger lists. */
 int ledger_read(const struct ledger *l, struct session *s, struct catalog *c,

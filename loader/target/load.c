@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/target/aside.h"
 #include "loader/target/ledger.h"
 #include "loader/target/load_lane.h"
 #include "loader/target/schema.h"
@@ -132,7 +133,8 @@ add_analyzes(struct load *x, struct err *err)
     }
 }
 
-/* What waits for the data goes into the catalogue, anew for each load. */
+/* What waits for the data goes into the catalogue, anew for each load; schema
+   is NULL when the target has its own. */
 static int
 list_post_data(struct load *x, struct schema *schema, struct err *err)
 {
@@ -141,8 +143,10 @@ list_post_data(struct load *x, struct schema *schema, struct err *err)
     r = catalog_begin(x->catalog, err);
     if (!r)
         r = catalog_forget_load(x->catalog, err);
-    if (!r)
+    if (!r && schema)
         r = schema_each(schema, SCHEMA_POST_DATA, keep_entry, x, err);
+    else if (!r)
+        r = aside_add_entries(&x->lane.ledger, x->session, x->catalog, err);
     if (!r)
         r = add_analyzes(x, err);
     return r ? r : catalog_commit(x->catalog, err);
@@ -171,6 +175,36 @@ restore_schema(struct load *x, struct err *err)
     if (!r)
         r = list_post_data(x, schema, err);
     return r;
+}
+
+/* ---- or what is there ---- */
+
+static struct existing
+existing(const struct load *x)
+{
+    return (struct existing){
+        .wishes = &x->params.existing,
+        .ledger = &x->lane.ledger,
+        .catalog = x->catalog,
+        .progress = x->params.progress,
+    };
+}
+
+static int
+prepare_existing(struct load *x, struct err *err)
+{
+    const struct existing e = existing(x);
+    int r = existing_begin(&e, x->session, &x->lane.replica, err);
+
+    return r ? r : list_post_data(x, NULL, err);
+}
+
+static int
+finish_existing(struct load *x, struct err *err)
+{
+    const struct existing e = existing(x);
+
+    return existing_finish(&e, x->session, x->lane.replica, err);
 }
 
 /* ---- what the target says is done ---- */
@@ -236,7 +270,9 @@ set_up_lane(struct load *x)
         .conninfo = x->params.conninfo,
         .encoding = f->encoding,
         .stop = x->params.stop,
-        .ledger = {.schema = x->params.ledger_schema, .run = f->run_id},
+        .ledger = {.schema = x->params.ledger_schema,
+                   .run = f->run_id,
+                   .into_existing = x->params.into_existing},
         .lsn = f->lsn,
         .settle = settle,
         .settle_arg = x,
@@ -280,7 +316,8 @@ load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
         r = ledger_begin(&x->lane.ledger, x->session, p->facts->source,
                          &x->was_finished, err);
     if (!r && !x->was_finished)
-        r = restore_schema(x, err);
+        r = p->into_existing ? prepare_existing(x, err)
+                             : restore_schema(x, err);
     if (!r)
         r = read_ledger(x, err);
     if (!r)
@@ -324,5 +361,7 @@ load_finish(struct load *x, struct err *err)
                     "the run catalogue says that not all is loaded");
     if (!r)
         r = sequences_set(x->session, x->catalog, err);
+    if (!r && x->params.into_existing)
+        r = finish_existing(x, err);
     return r ? r : ledger_finish(&x->lane.ledger, x->session, err);
 }

@@ -3,7 +3,7 @@
 
 /*
  * Load: a run directory into a fresh target database, as pg_restore would
- * leave it.
+ * leave it, or into tables that are there already (existing.h).
  *
  *     begin   ledger; what comes before the data, entry by entry; the list of
  *             what comes after
@@ -22,6 +22,7 @@
 #include "loader/run/lane.h"
 #include "loader/run/progress.h"
 #include "loader/run/run_dir.h"
+#include "loader/target/existing.h"
 
 struct load;
 
@@ -33,6 +34,8 @@ struct load_params {
     unsigned jobs;
     int no_owner;
     int no_acl;
+    int into_existing;
+    struct existing_wishes existing; /* when into_existing */
     const struct stop *stop;
     struct progress *progress;
 };

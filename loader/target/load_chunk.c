@@ -143,7 +143,7 @@ static int
 copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
              struct err *err)
 {
-    int frozen = can_be_frozen(k);
+    int frozen = can_be_frozen(k) && !w->lane->ledger.into_existing;
     uint64_t n_rows;
     char *sql;
     int r = 0;

@@ -123,7 +123,11 @@ load_lane_connect(const struct load_lane *lane, struct session **s,
     int r;
 
     r = *s ? session_reopen(*s, err) : session_open(s, &p, err);
-    return r ? r : session_exec(*s, settings, err);
+    if (!r)
+        r = session_exec(*s, settings, err);
+    if (!r && lane->replica)
+        r = session_exec(*s, "SET session_replication_role = replica", err);
+    return r;
 }
 
 /* ---- worker thread ---- */

@@ -32,6 +32,7 @@ struct load_lane {
     unsigned char run[16];
     uint64_t lsn;
     unsigned max_per_table; /* writers of one table at a time */
+    int replica;            /* triggers do not fire: existing.h */
     /* Of the main thread: see to it that the catalogue's marks are right, and
        that the target cannot lose what they say. */
     int (*settle)(void *arg, struct err *err);
