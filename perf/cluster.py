@@ -79,7 +79,7 @@ def server_user() -> str | None:
 
 
 class Cluster:
-    def __init__(self, root: pathlib.Path, name: str):
+    def __init__(self, root: pathlib.Path, name: str, settings=SETTINGS):
         self.dir = root / name
         self.log = self.dir / "log"
         self.dir.mkdir()
@@ -87,7 +87,7 @@ class Cluster:
             shutil.chown(self.dir, server_user())
         self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8",
                   "--locale=C.UTF-8")
-        settings = SETTINGS | {
+        settings = settings | {
             "listen_addresses": "''",
             "unix_socket_directories": f"'{self.dir}'",
             "log_line_prefix": "'%p '",
@@ -110,6 +110,11 @@ class Cluster:
 
     def stop(self) -> None:
         self._run("pg_ctl", "-m", "immediate", "stop")
+
+    def restart(self) -> None:
+        """As after a crash."""
+        self._run("pg_ctl", "-w", "-l", str(self.log), "-m", "immediate",
+                  "restart")
 
     def uri(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.dir}"
