@@ -108,7 +108,7 @@ connect_now(struct session *s, struct err *err)
         return -1; /* and no conversion for the pins to set */
     s->version = PQserverVersion(s->conn);
     s->state = SESSION_READY;
-    if (s->replication)
+    if (s->replication || s->bare)
         return 0;
     r = pin(s, err);
     if (r)
@@ -144,6 +144,7 @@ session_open(struct session **ret, const struct session_params *p,
     s->side = p->side;
     s->replication = p->replication;
     s->stores = p->stores;
+    s->bare = p->bare;
     s->stop = p->stop;
     s->conninfo = strdup(p->conninfo);
     if (!s->conninfo ||

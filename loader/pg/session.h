@@ -40,6 +40,7 @@ struct session_params {
                    the database can hold all of it */
     const struct stop *stop; /* may be NULL; borrowed */
     int replication;         /* a replication=database connection: no pins */
+    int bare; /* no pins either: for who only looks (loader/pg/pooler.h) */
 };
 
 /* What to do about an ERR_SERVER. */

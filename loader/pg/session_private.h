@@ -20,6 +20,7 @@ struct session {
     enum session_side side;
     int replication;
     int stores;
+    int bare;
     int version;
     char encoding[64];        /* the database's */
     char client_encoding[64]; /* empty: the same */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "loader/pg/copy_out.h"
+#include "loader/pg/pooler.h"
 #include "loader/pg/session.h"
 #include "loader/pg/snapshot.h"
 #include "loader/run/copy_sql.h"
@@ -453,6 +454,8 @@ verify_begin(struct verify **ret, const struct verify_params *p,
     v->params = *p;
     v->catalog = c;
     r = catalog_count(c, &n, err);
+    if (!r)
+        r = pooler_require_none(&session, err);
     if (!r)
         r = session_open(&v->session, &session, err);
     if (!r)

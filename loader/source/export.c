@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loader/pg/conninfo.h"
+#include "loader/pg/pooler.h"
 #include "loader/pg/session.h"
 #include "loader/run/catalog_json.h"
 #include "loader/run/seal.h"
@@ -279,6 +280,8 @@ export_begin(struct export **ret, const struct export_params *p,
     r = facts_read(&x->facts, c, err);
     if (!r)
         r = catalog_forget_failures(c, err);
+    if (!r)
+        r = pooler_require_none(&session, err);
     if (!r)
         r = session_open(&x->session, &session, err);
     if (!r)

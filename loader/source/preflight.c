@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "loader/pg/pooler.h"
 #include "loader/pg/snapshot.h"
 #include "loader/pg/tool.h"
 #include "loader/run/quantity.h"
@@ -74,35 +75,17 @@ backend_pid(struct session *s, int *ret, struct err *err)
     return r;
 }
 
-/*
- * A pooler that lends server processes for a transaction each gives ours to
- * the other session as soon as that begins one.
- */
 static int
-compare_pids(struct session *s, struct session *other, struct finding *found,
-             struct err *err)
+look_for_pooler(struct session *s, struct finding *found, struct err *err)
 {
-    int before = 0, after = 0, r;
+    int pid = 0, r = backend_pid(s, &pid, err);
 
-    r = backend_pid(s, &before, err);
-    if (!r)
-        r = session_exec(other, "BEGIN", err);
-    if (!r)
-        r = backend_pid(s, &after, err);
-    if (r)
+    if (r || pid == PQbackendPID(session_conn(s)))
         return r;
-    if (before != after) {
-        found->level = FINDING_ERROR;
-        found->seen = "a pooler changes the server process from one "
-                      "transaction to the next";
-        found->advice = "Connect to the server itself: settings would get "
-                        "lost between transactions.";
-    } else if (before != PQbackendPID(session_conn(s))) {
-        found->level = FINDING_WARNING;
-        found->seen = "there is a pooler in between";
-        found->advice = "Connect to the server itself: a pooler limits "
-                        "connections and ends idle ones.";
-    }
+    found->level = FINDING_WARNING;
+    found->seen = "there is a pooler in between";
+    found->advice = "Connect to the server itself: a pooler limits connections "
+                    "and ends idle ones.";
     return 0;
 }
 
@@ -129,14 +112,33 @@ check_snapshot(const struct preflight_params *p, struct session *s,
 
     r = session_open(&other, &params, err);
     if (!r)
-        r = compare_pids(s, other, &found, err);
-    if (!r && found.level != FINDING_ERROR)
+        r = look_for_pooler(s, &found, err);
+    if (!r)
         r = import_snapshot(&params, s, &other, err);
     if (!r)
         return findings_add(f, &found, err);
     err_hint(err, "Connections must reach one server: connect to it directly, "
                   "past any pooler or load balancer.");
     return question_failed(f, found.name, FINDING_ERROR, err);
+}
+
+/* Nothing is asked through what would lose our settings, or pass them on: that
+   is then the only finding. */
+static int
+check_way(const struct preflight_params *p, struct findings *f, struct err *err)
+{
+    const struct session_params source = session_of(p);
+    struct session_params target = source;
+    int r;
+
+    target.conninfo = p->target;
+    target.side = SESSION_TARGET;
+    r = pooler_require_none(&source, err);
+    if (!r && p->target)
+        r = pooler_require_none(&target, err);
+    return r && err->class == ERR_REFUSED
+               ? question_failed(f, "connections", FINDING_ERROR, err)
+               : r;
 }
 
 /* ---- locks ---- */
@@ -238,8 +240,11 @@ preflight_run(const struct preflight_params *p, struct findings *f,
 {
     cleanup_(session_freep) struct session *s = NULL;
     struct session_params params = session_of(p);
-    int r = session_open(&s, &params, err);
+    int r = check_way(p, f, err);
 
+    if (r || f->n_errors > 0)
+        return r;
+    r = session_open(&s, &params, err);
     if (!r)
         r = check_server(s, f, err);
     if (!r)

@@ -307,7 +307,9 @@ load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
     x->catalog = c;
     set_up_lane(x);
 
-    r = load_lane_connect(&x->lane, &x->session, err);
+    r = load_lane_require_way(&x->lane, err);
+    if (!r)
+        r = load_lane_connect(&x->lane, &x->session, err);
     if (r)
         return r;
     x->lane.max_per_table = writers_per_table(x);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/pg/pooler.h"
 #include "loader/target/load_chunk.h"
 
 /* One of the two is set. */
@@ -108,11 +109,10 @@ static const char settings[] =
     " FROM pg_catalog.pg_settings"
     " WHERE name = 'maintenance_work_mem' AND setting::int8 < 262144";
 
-int
-load_lane_connect(const struct load_lane *lane, struct session **s,
-                  struct err *err)
+static struct session_params
+session_params(const struct load_lane *lane)
 {
-    const struct session_params p = {
+    return (struct session_params){
         .conninfo = lane->conninfo,
         .side = SESSION_TARGET,
         .purpose = "load",
@@ -120,6 +120,21 @@ load_lane_connect(const struct load_lane *lane, struct session **s,
         .stores = 1,
         .stop = lane->stop,
     };
+}
+
+int
+load_lane_require_way(const struct load_lane *lane, struct err *err)
+{
+    const struct session_params p = session_params(lane);
+
+    return pooler_require_none(&p, err);
+}
+
+int
+load_lane_connect(const struct load_lane *lane, struct session **s,
+                  struct err *err)
+{
+    const struct session_params p = session_params(lane);
     int r;
 
     r = *s ? session_reopen(*s, err) : session_open(s, &p, err);

@@ -42,6 +42,9 @@ struct load_lane {
 
 extern const struct lane_ops load_lane_ops;
 
+/* Before the first session: is there a pooler in the way? */
+int load_lane_require_way(const struct load_lane *lane, struct err *err);
+
 /* A session of the load: its encoding and settings are the load's. */
 int load_lane_connect(const struct load_lane *lane, struct session **s,
                       struct err *err);
