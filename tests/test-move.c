@@ -370,15 +370,3 @@ Test(move, directory_of_another_source_is_refused)
                        run_dir);
     assert_says(run, 6, "is of another source");
 }
-
-Test(move, what_cannot_be_copied_is_named_and_the_status_is_not_0)
-{
-    const char *source = moves_source();
-    const char *run_dir = moves_path(server_tmp_dir(), "run");
-    struct server_run run;
-
-    server_sql(source, "SELECT lo_from_bytea(0, 'large')");
-    run = moves_pghaul("export", "--source", source, "--dir", run_dir);
-    assert_says(run, 1, "large objects are not copied");
-    assert_says(run, 1, "the copy is not complete");
-}

@@ -90,8 +90,19 @@ int session_query_params(struct session *s, const char *sql, int n,
                          const char *const *values, PGresult **ret,
                          struct err *err);
 
+/* Run a statement with parameters in the server's binary form, whose answer is
+   of no interest. */
+struct session_value {
+    const void *data;
+    size_t len;
+};
+enum { SESSION_VALUES_MAX = 8 };
+
+int session_exec_binary(struct session *s, const char *sql, unsigned n,
+                        const struct session_value *values, struct err *err);
+
 /*
- * The same for many rows, handed over one by one so that memory stays
+ * A query for many rows, handed over one by one so that memory stays
  * bounded; a row's visit that is not 0 ends it and is returned.
  */
 int session_each(struct session *s, const char *sql,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include <assert.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -318,6 +319,28 @@ session_query_params(struct session *s, const char *sql, int n,
         return fail(s, NULL, err);
     r = session_flush(s, err);
     return r ? r : session_finish(s, ret, err);
+}
+
+int
+session_exec_binary(struct session *s, const char *sql, unsigned n,
+                    const struct session_value *values, struct err *err)
+{
+    const char *at[SESSION_VALUES_MAX];
+    int lengths[SESSION_VALUES_MAX], formats[SESSION_VALUES_MAX];
+    int r = check_ready(s, sql, err);
+
+    assert(n <= SESSION_VALUES_MAX);
+    if (r)
+        return r;
+    for (unsigned i = 0; i < n; i++) {
+        at[i] = values[i].data;
+        lengths[i] = (int)values[i].len;
+        formats[i] = 1;
+    }
+    if (!PQsendQueryParams(s->conn, sql, (int)n, NULL, at, lengths, formats, 0))
+        return fail(s, NULL, err);
+    r = session_flush(s, err);
+    return r ? r : session_finish(s, NULL, err);
 }
 
 int

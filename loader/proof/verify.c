@@ -21,6 +21,7 @@ struct open_table {
     struct digest exported;
     struct digest found;
     uint64_t n_blocks, step, at; /* ranges still to be handed out */
+    uint64_t chunk;              /* of large objects: the last that was */
     unsigned n_out;              /* ranges in work */
     int all_out;
     char *why; /* the first failure */
@@ -192,7 +193,7 @@ next_table(struct verify *v, struct catalog_table **ret, struct err *err)
             r = catalog_next_of_family(v->catalog, t, 0, &first, err);
         if (r)
             return r;
-        if (first == t->id) {
+        if (first == t->id && t->kind != CATALOG_LARGE_OBJECT_METADATA) {
             *ret = take(t);
             return 0;
         }
@@ -213,7 +214,7 @@ open_next(struct verify *v, struct err *err)
     if (!r)
         r = t->table->root_name ? add_totals_of_family(v, t, err)
                                 : add_totals(v, t, t->table->id, err);
-    if (!r)
+    if (!r && t->table->kind == CATALOG_TABLE)
         r = measure(v, t, err);
     if (r) {
         open_table_free(t);
@@ -226,6 +227,39 @@ open_next(struct verify *v, struct err *err)
 }
 
 /* ---- main thread ---- */
+
+static void
+cut_blocks(struct open_table *t, struct task *task)
+{
+    task->lo = t->at;
+    t->at += t->step;
+    t->all_out = t->at >= t->n_blocks;
+    task->hi = t->all_out ? CATALOG_OPEN_END : t->at;
+    task->n_bytes = t->n_blocks ? t->table->n_bytes * t->step / t->n_blocks
+                                : t->table->n_bytes;
+}
+
+/* As they were exported: the chunks' ranges are all the OIDs there are. */
+static int
+cut_large_objects(struct verify *v, struct open_table *t, struct task *task,
+                  struct err *err)
+{
+    cleanup_(catalog_chunk_freep) struct catalog_chunk *k = NULL;
+    int r;
+
+    r = catalog_next_chunk(v->catalog, t->table->id, t->chunk, &k, err);
+    if (r)
+        return r == CATALOG_E_NONE
+                   ? err_set(err, ERR_CORRUPT,
+                             "the run catalogue lacks chunks of large objects")
+                   : r;
+    task->lo = k->lo;
+    task->hi = k->hi;
+    task->n_bytes = k->n_bytes;
+    t->chunk = k->id;
+    t->all_out = k->hi == CATALOG_OPEN_END;
+    return 0;
+}
 
 static int
 fetch(void *arg, void **ret, struct err *err)
@@ -245,12 +279,15 @@ fetch(void *arg, void **ret, struct err *err)
         return err_nomem(err);
     t = v->tables;
     task->table = t;
-    task->lo = t->at;
-    t->at += t->step;
-    t->all_out = t->at >= t->n_blocks;
-    task->hi = t->all_out ? CATALOG_OPEN_END : t->at;
-    task->n_bytes = t->n_blocks ? t->table->n_bytes * t->step / t->n_blocks
-                                : t->table->n_bytes;
+    if (t->table->kind == CATALOG_LARGE_OBJECTS) {
+        r = cut_large_objects(v, t, task, err);
+        if (r) {
+            free(task);
+            return r;
+        }
+    } else {
+        cut_blocks(t, task);
+    }
     t->n_out++;
     *ret = task;
     return 0;

@@ -6,7 +6,8 @@
  *
  * Export has digested every row as it staged it.  The target is read back in
  * one snapshot, with the same COPY, in parallel ranges, into a digest of its
- * own.  Digests do not depend on the order of rows or on how a table is cut,
+ * own.  Large objects are read in the same way: their contents, not to whom
+ * they belong.  Digests do not depend on the order of rows or on how a table is cut,
  * so the two are equal when the tables are.  Tables that were loaded through
  * one root are compared as one: their rows may lie in other partitions now.
  *

@@ -318,7 +318,8 @@ catalog_count(struct catalog *c, struct catalog_counts *ret, struct err *err)
     r = catalog_db_query(
         c, err, &q,
         SQL("SELECT"
-            " (SELECT count(*) FROM tables),"
+            " (SELECT count(*) FROM tables"
+            "   WHERE kind <> 'large object metadata'),"
             " (SELECT count(*) FROM tables WHERE state = 'failed'),"
             " count(*),"
             " sum(state <> 'planned'), sum(state = 'loaded'),"

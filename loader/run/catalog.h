@@ -67,8 +67,20 @@ struct catalog_column {
     char *type; /* format_type(): schema-qualified where not built in */
 };
 
+enum catalog_kind {
+    CATALOG_TABLE,
+    CATALOG_LARGE_OBJECTS, /* these two: see large_objects.h */
+    CATALOG_LARGE_OBJECT_METADATA,
+};
+
+/* "table", "large objects", "large object metadata". */
+const char *catalog_kind_name(enum catalog_kind kind);
+/* 0, or -1 when there is none of that name. */
+int catalog_kind_parse(const char *name, enum catalog_kind *ret);
+
 struct catalog_table {
-    uint64_t id;  /* 1...; given by add */
+    uint64_t id; /* 1...; given by add */
+    enum catalog_kind kind;
     uint32_t oid; /* at the source */
     char *schema;
     char *name;
@@ -116,8 +128,8 @@ int catalog_forget_failures(struct catalog *c, struct err *err);
 
 /* ---- chunks ---- */
 
-/* Blocks [lo, hi) of the table's heap; the whole table: 0, OPEN.  With a
-   condition: the rows of the table for which it is true. */
+/* Blocks [lo, hi) of the table's heap, OIDs of large objects; all of it: 0,
+   OPEN.  With a condition: the rows of the table for which it is true. */
 #define CATALOG_OPEN_END UINT64_MAX
 
 struct catalog_chunk {
@@ -147,7 +159,8 @@ int catalog_chunk_staged(struct catalog *c, const struct catalog_chunk *k,
                          struct err *err);
 
 /* The next STAGED chunk that is not loaded and not taken, of a table with
-   fewer than max_per_table chunks taken; takes it.  E_NONE. */
+   fewer than max_per_table chunks taken; takes it.  The large objects' metadata
+   wait until all of them are loaded.  E_NONE. */
 int catalog_take_to_load(struct catalog *c, unsigned max_per_table,
                          struct catalog_chunk **ret, struct err *err);
 /* ERR_REFUSED unless it is STAGED; may be said again. */
@@ -274,7 +287,7 @@ int catalog_stage(struct catalog *c, enum catalog_stage *ret,
                   int *ret_rest_begun, struct err *err);
 
 struct catalog_counts {
-    uint64_t n_tables, n_tables_failed;
+    uint64_t n_tables, n_tables_failed; /* the large objects are one */
     uint64_t n_chunks, n_chunks_staged, n_chunks_loaded;
     uint64_t n_entries, n_entries_done, n_entries_failed;
     uint64_t n_skipped, n_skipped_harmful;

@@ -179,6 +179,9 @@ catalog_take_to_load(struct catalog *c, unsigned max_per_table,
         SQL(SELECT_CHUNK
             " FROM tables t CROSS JOIN chunks k ON k.table_id = t.id"
             " WHERE t.n_to_load > 0 AND t.state = 'ok'"
+            " AND (t.kind <> 'large object metadata' OR NOT EXISTS("
+            "   SELECT 1 FROM tables WHERE oid = 2613" /* pg_largeobject */
+            "   AND kind = 'large objects' AND n_unloaded > 0))"
             " AND (SELECT count(*) FROM taken_chunks"
             "      WHERE table_id = t.id AND loading) < ?"
             " AND k.state = 'staged' AND" NOT_TAKEN

@@ -262,6 +262,7 @@ read_table(struct catalog *c, const struct manifest_at *at, struct err *err)
     struct manifest_at chunks = manifest_array(at, "chunks");
     size_t n_chunks = manifest_count(&chunks);
     const char *format = manifest_string(at, "format");
+    const char *kind = manifest_string(at, "kind");
     int r;
 
     t = calloc(1, sizeof *t);
@@ -279,6 +280,9 @@ read_table(struct catalog *c, const struct manifest_at *at, struct err *err)
     if (!r && copy_format_parse(format, &t->format))
         r = err_set(err, ERR_CORRUPT,
                     "catalog.json: \"%s\" is no format of rows", format);
+    if (!r && catalog_kind_parse(kind, &t->kind))
+        r = err_set(err, ERR_CORRUPT,
+                    "catalog.json: \"%s\" is no kind of table", kind);
     if (!r)
         r = catalog_add_table(c, t, err);
     for (size_t i = 0; i < n_chunks && !r; i++) {

@@ -183,6 +183,7 @@ write_table(struct manifest_writer *w, struct catalog *c,
     set_number(o, "oid", t->oid);
     set_name(o, "schema", t->schema);
     set_name(o, "name", t->name);
+    json_object_set_new(o, "kind", json_string(catalog_kind_name(t->kind)));
     json_object_set_new(o, "format", json_string(copy_format_name(t->format)));
     set_number(o, "bytes", t->n_bytes);
     set_optional(o, "condition", t->condition);

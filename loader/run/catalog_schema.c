@@ -19,6 +19,7 @@ const char catalog_schema[] =
     "  oid INTEGER NOT NULL,"
     "  schema TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
+    "  kind TEXT NOT NULL,"
     "  format TEXT NOT NULL,"
     "  n_bytes INTEGER NOT NULL,"
     "  condition TEXT,"   /* SQL; NULL: all rows */

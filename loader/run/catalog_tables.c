@@ -2,13 +2,38 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loader/run/catalog_db.h"
+
+static const char *const kind_names[] = {
+    [CATALOG_TABLE] = "table",
+    [CATALOG_LARGE_OBJECTS] = "large objects",
+    [CATALOG_LARGE_OBJECT_METADATA] = "large object metadata",
+};
+
+const char *
+catalog_kind_name(enum catalog_kind kind)
+{
+    return kind_names[kind];
+}
+
+int
+catalog_kind_parse(const char *name, enum catalog_kind *ret)
+{
+    for (unsigned i = 0; i < sizeof kind_names / sizeof *kind_names; i++) {
+        if (strcmp(name, kind_names[i]) == 0) {
+            *ret = i;
+            return 0;
+        }
+    }
+    return -1;
+}
 
 #define SELECT_TABLE                                                           \
     "SELECT id, oid, schema, name, format, n_bytes,"                           \
     " (SELECT count(*) FROM columns WHERE table_id = id), condition,"          \
-    " root_schema, root_name, extension, fingerprint"                          \
+    " root_schema, root_name, extension, fingerprint, kind"                    \
     " FROM tables"
 
 struct catalog_table *
@@ -56,13 +81,13 @@ insert_table(struct catalog *c, struct catalog_table *t, struct err *err)
     r = catalog_db_run(c, err,
                        SQL("INSERT INTO tables(oid, schema, name, format,"
                            " n_bytes, condition, root_schema, root_name,"
-                           " extension, fingerprint)"
-                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+                           " extension, fingerprint, kind)"
+                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
                        INT(t->oid), TEXT(t->schema), TEXT(t->name),
                        TEXT(copy_format_name(t->format)), INT(t->n_bytes),
                        TEXT(t->condition), TEXT(t->root_schema),
                        TEXT(t->root_name), TEXT(t->extension),
-                       TEXT(t->fingerprint));
+                       TEXT(t->fingerprint), TEXT(catalog_kind_name(t->kind)));
     if (r)
         return r;
     t->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
@@ -140,6 +165,7 @@ read_table(struct catalog *c, sqlite3_stmt *q, struct catalog_table **ret,
 {
     cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
     const char *format = (const char *)sqlite3_column_text(q, 4);
+    const char *kind = (const char *)sqlite3_column_text(q, 12);
     int r;
 
     t = calloc(1, sizeof *t);
@@ -159,6 +185,9 @@ read_table(struct catalog *c, sqlite3_stmt *q, struct catalog_table **ret,
         return r;
     if (!format || copy_format_parse(format, &t->format) < 0)
         return catalog_db_corrupt(c, err, "Table %" PRIu64 " has no format.",
+                                  t->id);
+    if (!kind || catalog_kind_parse(kind, &t->kind) < 0)
+        return catalog_db_corrupt(c, err, "Table %" PRIu64 " has no kind.",
                                   t->id);
     r = read_columns(c, t, (unsigned)catalog_db_u64(q, 6), err);
     if (r)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "loader/run/large_objects.h"
+
 static void
 print_columns(FILE *f, struct session *s, const struct catalog_table *t)
 {
@@ -132,8 +134,11 @@ copy_sql_out(struct session *s, const struct catalog_table *t,
 {
     char *sql = NULL;
     size_t len;
-    FILE *f = open_memstream(&sql, &len);
+    FILE *f;
 
+    if (t->kind != CATALOG_TABLE)
+        return large_objects_copy_out(t->kind, range->lo, range->hi);
+    f = open_memstream(&sql, &len);
     if (!f)
         return NULL;
     fputs("COPY ", f);
@@ -148,8 +153,11 @@ copy_sql_loaded(struct session *s, const struct catalog_table *t,
 {
     char *sql = NULL;
     size_t len;
-    FILE *f = open_memstream(&sql, &len);
+    FILE *f;
 
+    if (t->kind != CATALOG_TABLE)
+        return large_objects_copy_out(t->kind, range->lo, range->hi);
+    f = open_memstream(&sql, &len);
     if (!f)
         return NULL;
     fputs("COPY ", f);

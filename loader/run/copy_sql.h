@@ -12,7 +12,7 @@
 #include "loader/pg/session.h"
 #include "loader/run/catalog.h"
 
-/* Blocks [lo, hi), or the rows for which condition (SQL) is true. */
+/* Blocks [lo, hi), OIDs of large objects, or the rows for which condition (SQL) is true. */
 struct copy_sql_range {
     uint64_t lo, hi;
     const char *condition;

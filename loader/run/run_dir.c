@@ -309,13 +309,23 @@ run_dir_open_table(struct run_dir *d, const char *name, int *ret_fd,
     return dir_open_private(ret_fd, d->tables_fd, name, 1, err);
 }
 
+int
+run_dir_open_large_objects(struct run_dir *d, int *ret_fd, struct err *err)
+{
+    cleanup_(fd_closep) int data_fd = -1;
+    int r;
+
+    r = dir_open_private(&data_fd, d->fd, "data", 0, err);
+    return r ? r : dir_open_private(ret_fd, data_fd, "large-objects", 1, err);
+}
+
 /* ---- sweeping ---- */
 
 struct sweep {
     int (*keep)(void *arg, const char *name, struct err *err);
     void *arg;
     int tables_fd;
-    const char *dir; /* the table's directory being swept */
+    const char *folder; /* the directory being swept: "tables/<dir>" */
     int dir_fd;
     unsigned n;
     struct err *err;
@@ -328,7 +338,7 @@ sweep_file(void *arg, const char *file)
     char name[2 * NAME_MAX + sizeof "tables//"];
     int r;
 
-    snprintf(name, sizeof name, "tables/%s/%s", s->dir, file);
+    snprintf(name, sizeof name, "%s/%s", s->folder, file);
     r = s->keep(s->arg, name, s->err);
     if (r)
         return r < 0 ? r : 0;
@@ -336,33 +346,41 @@ sweep_file(void *arg, const char *file)
     return dir_remove(s->dir_fd, file, s->err);
 }
 
+/* Sweep the directory, and remove it when it is empty then. */
 static int
-sweep_dir(void *arg, const char *dir)
+sweep_folder(struct sweep *s, int at_fd, const char *dir, const char *folder)
 {
-    struct sweep *s = arg;
     cleanup_(fd_closep) int fd = -1;
-    struct stat st;
     int r;
 
-    if (fstatat(s->tables_fd, dir, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return err_sys(s->err, errno, "could not examine \"tables/%s\"", dir);
-    if (!S_ISDIR(st.st_mode)) {
-        s->n++;
-        return dir_remove(s->tables_fd, dir, s->err);
-    }
-
-    r = dir_open_private(&fd, s->tables_fd, dir, 0, s->err);
+    r = dir_open_private(&fd, at_fd, dir, 0, s->err);
     if (r)
         return r < 0 ? r : 0;
-    s->dir = dir;
+    s->folder = folder;
     s->dir_fd = fd;
     r = dir_each(fd, sweep_file, s, s->err);
     if (r)
         return r;
-    if (unlinkat(s->tables_fd, dir, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY &&
+    if (unlinkat(at_fd, dir, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY &&
         errno != EEXIST)
-        return err_sys(s->err, errno, "could not remove \"tables/%s\"", dir);
+        return err_sys(s->err, errno, "could not remove \"%s\"", folder);
     return 0;
+}
+
+static int
+sweep_table(void *arg, const char *dir)
+{
+    struct sweep *s = arg;
+    char folder[NAME_MAX + sizeof "tables/"];
+    struct stat st;
+
+    snprintf(folder, sizeof folder, "tables/%s", dir);
+    if (fstatat(s->tables_fd, dir, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_sys(s->err, errno, "could not examine \"%s\"", folder);
+    if (S_ISDIR(st.st_mode))
+        return sweep_folder(s, s->tables_fd, dir, folder);
+    s->n++;
+    return dir_remove(s->tables_fd, dir, s->err);
 }
 
 int
@@ -372,9 +390,14 @@ run_dir_sweep(struct run_dir *d,
 {
     struct sweep s = {
         .keep = keep, .arg = arg, .tables_fd = d->tables_fd, .err = err};
+    cleanup_(fd_closep) int data_fd = -1;
     int r;
 
-    r = dir_each(d->tables_fd, sweep_dir, &s, err);
+    r = dir_each(d->tables_fd, sweep_table, &s, err);
+    if (!r)
+        r = dir_open_private(&data_fd, d->fd, "data", 0, err);
+    if (!r)
+        r = sweep_folder(&s, data_fd, "large-objects", "large-objects");
     if (r)
         return r;
     *ret_n = s.n;

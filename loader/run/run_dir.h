@@ -10,6 +10,7 @@
  *       *.txt         the seal (seal.h), when all is staged
  *       data/         what is sealed as a bag
  *         tables/<n>-<safe name>/<chunk>.{copy,text}.lz4
+ *         large-objects/<chunk>.copy.lz4, <chunk>-metadata.copy.lz4
  *
  * The lock ends with the process, however it ends.
  */
@@ -58,10 +59,13 @@ void run_dir_table_name(char ret[RUN_DIR_NAME], uint64_t n, const char *name);
 int run_dir_open_table(struct run_dir *d, const char *name, int *ret_fd,
                        struct err *err);
 
+/* The same for data/large-objects. */
+int run_dir_open_large_objects(struct run_dir *d, int *ret_fd, struct err *err);
+
 /*
- * Delete the files under data/tables that keep does not answer for, among
+ * Delete the files under data/tables and data/large-objects that keep does not answer for, among
  * them every ".part", and the directories that are empty then; *ret_n counts
- * the files.  keep gets "tables/<dir>/<file>" and answers 1 to keep it, 0 to
+ * the files.  keep gets "tables/<dir>/<file>" or "large-objects/<file>", and answers 1 to keep it, 0 to
  * delete it, <0 to stop.
  */
 int run_dir_sweep(struct run_dir *d,

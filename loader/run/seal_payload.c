@@ -206,7 +206,7 @@ add_chunks(struct payload *p, int data_fd)
     return r == CATALOG_E_NONE ? 0 : r;
 }
 
-/* All others come before "tables/...": so the whole is in order. */
+/* All others, then the chunks, each in order. */
 static int
 add_all(struct payload *p, int data_fd)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "io/printable.h"
+#include "loader/run/large_objects.h"
 
 enum {
     SEARCH_MAX = 1000, /* tables that are looked at to find an example */
@@ -104,6 +105,24 @@ static const char tables[] =
     "Its line of catalog.json names its columns, its format and its files.\n"
     "\"lz4 -t\" comes first, since psql cannot know that lz4 ended early.\n";
 
+static const char large_objects[] =
+    "Large objects lie in data/large-objects/: N.copy.lz4 has their contents\n"
+    "in pieces, N-metadata.copy.lz4 SQL that says to whom they belong.  In\n"
+    "psql, for each file of the first kind and then for each of the second:\n"
+    "\n"
+    "  CREATE TEMP TABLE lo (loid oid, \"offset\" int8, data bytea);\n"
+    "  \\copy lo FROM PROGRAM 'lz4 -dc N.copy.lz4' (FORMAT binary)\n"
+    "  SELECT lo_create(loid) FROM lo WHERE \"offset\" = 0;\n"
+    "  SELECT count(lo_put(loid, \"offset\", data)) FROM lo;\n"
+    "\n"
+    "  CREATE TEMP TABLE meta (loid oid, what text, statement text);\n"
+    "  \\copy meta FROM PROGRAM 'lz4 -dc N-metadata.copy.lz4'"
+    " (FORMAT binary)\n"
+    "  SELECT statement FROM meta \\gexec\n"
+    "\n"
+    "One of them: the same with WHERE loid = its number.\n"
+    "\n";
+
 static const char after[] =
     "5. Keys, indexes, triggers, contents of materialized views\n"
     "\n"
@@ -189,9 +208,9 @@ print_quoted(FILE *f, const char *text)
 static int
 is_fit(const struct catalog_table *t, enum copy_format format, int utf8)
 {
-    int fit = t->format == format && t->n_columns > 0 &&
-              t->n_columns <= COLUMNS_MAX && can_be_written(t->schema, utf8) &&
-              can_be_written(t->name, utf8);
+    int fit = t->kind == CATALOG_TABLE && t->format == format &&
+              t->n_columns > 0 && t->n_columns <= COLUMNS_MAX &&
+              can_be_written(t->schema, utf8) && can_be_written(t->name, utf8);
 
     for (unsigned i = 0; i < t->n_columns && fit; i++)
         fit = can_be_written(t->columns[i].name, utf8);
@@ -305,6 +324,21 @@ print_examples(FILE *f, struct catalog *c, const char *encoding,
     return r;
 }
 
+static int
+print_large_objects(FILE *f, struct catalog *c, struct err *err)
+{
+    cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
+    uint64_t id;
+    int r;
+
+    r = catalog_table_by_oid(c, LARGE_OBJECTS_OID, &id, err);
+    if (!r)
+        r = catalog_find_table(c, id, &t, err);
+    if (!r && t->kind == CATALOG_LARGE_OBJECTS)
+        fputs(large_objects, f);
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
 /* ---- the whole ---- */
 
 static void
@@ -354,6 +388,8 @@ print_readme(FILE *f, const struct seal_run *run, struct err *err)
     fputs(has_sql ? before_sql : before_dump, f);
     fputs(tables, f);
     r = print_examples(f, run->catalog, facts->encoding, err);
+    if (!r)
+        r = print_large_objects(f, run->catalog, err);
     fputs(after, f);
     fputs(has_sql ? after_sql : after_dump, f);
     fputs(sequences, f);

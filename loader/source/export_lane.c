@@ -173,6 +173,8 @@ require_same_table(struct worker *w, const struct catalog_table *t,
     const char *const values[] = {oid};
     int r;
 
+    if (t->kind != CATALOG_TABLE)
+        return 0; /* large objects are never rewritten under a snapshot */
     snprintf(oid, sizeof oid, "%" PRIu32, t->oid);
     r = session_query_params(
         w->session,
@@ -224,20 +226,30 @@ copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
     return r ? r : chunk_writer_end(w->writer, &k->totals, err);
 }
 
-/* What the chunk's file is called: "tables/<dir>/<chunk>.copy.lz4". */
+/* What the chunk's file is called, and the directory that it is in. */
 static int
-name_file(struct catalog_chunk *k, char dir[RUN_DIR_NAME], char *name,
-          size_t size, struct err *err)
+name_file(struct run_dir *dir, struct catalog_chunk *k, int *ret_dir_fd,
+          struct err *err)
 {
-    run_dir_table_name(dir, k->table->id, k->table->name);
-    snprintf(name, size, "%" PRIu64 ".%s.lz4", k->id,
-             k->table->format == COPY_BINARY ? "copy" : "text");
+    const struct catalog_table *t = k->table;
+    char table[RUN_DIR_NAME];
+    int n;
+
+    run_dir_table_name(table, t->id, t->name);
     free(k->file);
-    if (asprintf(&k->file, "tables/%s/%s", dir, name) < 0) {
+    if (t->kind == CATALOG_TABLE)
+        n = asprintf(&k->file, "tables/%s/%" PRIu64 ".%s.lz4", table, k->id,
+                     t->format == COPY_BINARY ? "copy" : "text");
+    else
+        n = asprintf(&k->file, "large-objects/%" PRIu64 "%s.copy.lz4", k->id,
+                     t->kind == CATALOG_LARGE_OBJECTS ? "" : "-metadata");
+    if (n < 0) {
         k->file = NULL;
         return err_nomem(err);
     }
-    return 0;
+    return t->kind == CATALOG_TABLE
+               ? run_dir_open_table(dir, table, ret_dir_fd, err)
+               : run_dir_open_large_objects(dir, ret_dir_fd, err);
 }
 
 static int
@@ -246,15 +258,12 @@ stage_chunk(struct worker *w, struct catalog_chunk *k, struct err *err)
     cleanup_(staged_file_freep) struct staged_file *file = NULL;
     struct staged_file_params p = {.sink = w->sink, .pool = w->pool};
     struct staged_file_seal seal;
-    char dir[RUN_DIR_NAME], name[64];
     int r;
 
-    r = name_file(k, dir, name, sizeof name, err);
-    if (!r)
-        r = run_dir_open_table(w->lane->dir, dir, &p.dir_fd, err);
+    r = name_file(w->lane->dir, k, &p.dir_fd, err);
     if (r)
         return r;
-    p.name = name;
+    p.name = strrchr(k->file, '/') + 1;
     p.expected_len = k->n_bytes / 2; /* what LZ4 makes of most data */
 
     r = staged_file_open(&file, &p, err);

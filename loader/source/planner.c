@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/source/plan_large_objects.h"
 #include "loader/source/relations.h"
 
 /*
@@ -93,9 +94,6 @@ static const char list_skips[] =
     " 'it is not valid at the source', true " RELATIONS_FROM
     "AND c.relkind = 'i' AND EXISTS (SELECT FROM pg_catalog.pg_index i"
     "  WHERE i.indexrelid = c.oid AND NOT i.indisvalid) "
-    "UNION ALL SELECT 'large objects', '', pg_catalog.count(*)::text,"
-    " 'large objects are not copied', false"
-    " FROM pg_catalog.pg_largeobject_metadata HAVING pg_catalog.count(*) > 0 "
     "UNION ALL SELECT 'extension table', n.nspname, c.relname,"
     " 'rows that belong to the configuration of extension '"
     "   || e.extname || ' are not copied', false"
@@ -361,6 +359,10 @@ planner_run(const struct planner_params *params, struct session *s,
     r = catalog_begin(c, err);
     if (!r)
         r = plan_tables(&p, err);
+    if (!r)
+        r = params->no_large_objects
+                ? plan_no_large_objects(s, c, err)
+                : plan_large_objects(params->chunk_size, s, c, err);
     if (!r)
         r = session_each(s, list_skips, visit_skip, &p, err);
     if (!r)

@@ -10,6 +10,8 @@
  * a table may have grown after its size was taken.  Servers before 14 cannot
  * scan a range of ctids without reading the table: there a table is one chunk.
  *
+ * The large objects are cut into ranges of OIDs (plan_large_objects.h).
+ *
  * Every relation of the database comes out as a table, a sequence or a skip
  * with its reason.
  */
@@ -27,6 +29,7 @@ enum planner_format {
 struct planner_params {
     uint64_t chunk_size; /* bytes */
     enum planner_format format;
+    int no_large_objects; /* leave them out, and say so */
 };
 
 /*

@@ -29,6 +29,25 @@ static const struct question about_rights[] = {
         .level = FINDING_ERROR,
         .advice = "Read as a superuser or as a role with BYPASSRLS.",
     },
+    {
+        /* There is no function for this before PostgreSQL 18. */
+        .name = "large objects",
+        .sql = "SELECT CASE WHEN hidden > 0 THEN 2 ELSE 0 END,"
+               " CASE WHEN hidden > 0 THEN format('%s of %s cannot be read,"
+               " %s first', hidden, n, first) WHEN n > 0 THEN format('%s, all"
+               " can be read', n) ELSE 'none' END FROM (SELECT count(*) AS n,"
+               " count(*) FILTER (WHERE is_hidden) AS hidden,"
+               " min(oid) FILTER (WHERE is_hidden) AS first"
+               " FROM (SELECT oid, NOT (current_setting('is_superuser') = 'on'"
+               "  OR current_setting('lo_compat_privileges') = 'on'"
+               "  OR pg_has_role(lomowner, 'USAGE')"
+               "  OR EXISTS (SELECT FROM aclexplode(lomacl) AS a"
+               "   WHERE a.privilege_type = 'SELECT' AND (a.grantee = 0"
+               "    OR pg_has_role(a.grantee, 'USAGE')))) AS is_hidden"
+               "  FROM pg_largeobject_metadata) AS x) AS y",
+        .advice = "Grant SELECT on them (GRANT SELECT ON LARGE OBJECT), or "
+                  "read as a superuser.",
+    },
 };
 
 static const struct question about_source[] = {
@@ -121,15 +140,6 @@ static const struct question about_source[] = {
         .what = "tables are other sessions' own",
         .level = FINDING_WARNING,
         .advice = "They are not copied: nobody else can read them.",
-    },
-    {
-        .name = "large objects",
-        .sql = "SELECT CASE count(*) WHEN 0 THEN 0 ELSE 2 END,"
-               " CASE count(*) WHEN 0 THEN 'none'"
-               " ELSE count(*) || ' large objects' END"
-               " FROM pg_largeobject_metadata",
-        .advice = "They are not copied yet: move them with pg_dump "
-                  "--large-objects, or unlink those nobody needs.",
     },
     {
         .name = "extension data",

@@ -13,7 +13,9 @@ static const struct question about_target[] = {
     {
         .name = "target rows",
         .sql = "SELECT format('%I.%I', n.nspname, c.relname) " RELATIONS_FROM
-               "AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')",
+               "AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')"
+               " UNION ALL (SELECT format('large object %s', oid)"
+               "  FROM pg_largeobject_metadata ORDER BY oid LIMIT 1)",
         .none = "the database is empty",
         .what = "relations are there already",
         .level = FINDING_ERROR,

@@ -67,6 +67,7 @@ schema_dump(const struct run_dir *dir, const char *conninfo, struct session *s,
         "--section=post-data",
         "--no-publications",
         "--no-subscriptions",
+        "--no-blobs", /* their metadata are ours: they are rows */
         "--lock-wait-timeout=30s",
         encoding,
         "--snapshot",

@@ -134,7 +134,7 @@ require_empty_tables(const struct existing *x, struct session *s,
         r = catalog_next_table(x->catalog, last, &t, err);
         if (r)
             return r == CATALOG_E_NONE ? 0 : r;
-        if (!t->extension)
+        if (t->kind == CATALOG_TABLE && !t->extension)
             r = require_empty_table(s, t, err);
         if (r)
             return r;

@@ -92,6 +92,24 @@ create_schema(const struct ledger *l, struct session *s, struct err *err)
         schema);
 }
 
+static int
+require_no_large_objects(struct session *s, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    r = session_query(s,
+                      "SELECT oid FROM pg_catalog.pg_largeobject_metadata"
+                      " ORDER BY oid LIMIT 1",
+                      &res, err);
+    if (r || PQntuples(res) == 0)
+        return r;
+    err_set(err, ERR_REFUSED, "the target database is not empty");
+    err_detail(err, "It holds large objects, %s first.", PQgetvalue(res, 0, 0));
+    return err_hint(err, "Load into a database made with CREATE DATABASE ... "
+                         "TEMPLATE template0.");
+}
+
 /* Before the first load of a run the target must hold nothing. */
 static int
 require_empty(struct session *s, struct err *err)
@@ -115,7 +133,7 @@ require_empty(struct session *s, struct err *err)
         " ORDER BY 1, 2 LIMIT 1",
         &res, err);
     if (r || PQntuples(res) == 0)
-        return r;
+        return r ? r : require_no_large_objects(s, err);
     err_set(err, ERR_REFUSED, "the target database is not empty");
     err_detail(err, "It holds %s tables, views and sequences, \"%s.%s\" first.",
                PQgetvalue(res, 0, 2), PQgetvalue(res, 0, 0),

@@ -274,6 +274,8 @@ set_up_lane(struct load *x)
                    .run = f->run_id,
                    .into_existing = x->params.into_existing},
         .lsn = f->lsn,
+        .no_owner = x->params.no_owner,
+        .no_acl = x->params.no_acl,
         .settle = settle,
         .settle_arg = x,
     };

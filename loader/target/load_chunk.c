@@ -9,6 +9,7 @@
 #include "loader/pg/copy_in.h"
 #include "loader/run/copy_sql.h"
 #include "loader/run/staged.h"
+#include "loader/target/load_large_objects.h"
 
 /* ---- rows into messages ---- */
 
@@ -56,8 +57,9 @@ send_frame(struct load_chunk *w, const unsigned char *raw, size_t len,
     }
 }
 
-static int
-send_frames(struct load_chunk *w, struct err *err)
+int
+load_chunk_each_frame(struct load_chunk *w, load_chunk_take *put,
+                      struct err *err)
 {
     const unsigned char *raw;
     uint64_t n_sent = 0;
@@ -68,7 +70,7 @@ send_frames(struct load_chunk *w, struct err *err)
         r = chunk_reader_next(w->reader, &raw, &len, err);
         if (r)
             return r == CHUNK_READER_E_END ? 0 : r;
-        r = send_frame(w, raw, len, err);
+        r = put(w, raw, len, err);
         if (r)
             return r;
         n_sent += len;
@@ -77,8 +79,9 @@ send_frames(struct load_chunk *w, struct err *err)
 }
 
 /* What was sent is, by count and digest, what was exported. */
-static int
-check_sent(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
+int
+load_chunk_check(struct load_chunk *w, const struct catalog_chunk *k,
+                 struct err *err)
 {
     struct digest sent = digester_get(w->digester);
     int r;
@@ -160,9 +163,9 @@ copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
     if (r)
         return r;
 
-    r = send_frames(w, err);
+    r = load_chunk_each_frame(w, send_frame, err);
     if (!r)
-        r = check_sent(w, k, err);
+        r = load_chunk_check(w, k, err);
     if (r) {
         copy_in_abandon(w->session, "the staged file is not right");
         return r;
@@ -196,13 +199,28 @@ silence_triggers(struct session *s, struct err *err)
 }
 
 static int
+put_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
+            struct err *err)
+{
+    switch (k->table->kind) {
+    case CATALOG_TABLE:
+        return copy_rows_in(w, k, err);
+    case CATALOG_LARGE_OBJECTS:
+        return load_large_objects(w, k, err);
+    case CATALOG_LARGE_OBJECT_METADATA:
+        return 0; /* see below */
+    }
+    abort();
+}
+
+static int
 load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
 {
     const struct ledger_row row = {
         .kind = LEDGER_CHUNK,
         .id = (int64_t)k->id,
         .n_rows = k->totals.digest.n_rows,
-        .table = k->table,
+        .table = k->table->kind == CATALOG_TABLE ? k->table : NULL,
     };
     struct err ignored;
     int r;
@@ -214,7 +232,7 @@ load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
     if (!r && k->table->extension)
         r = silence_triggers(w->session, err);
     if (!r)
-        r = copy_rows_in(w, k, err);
+        r = put_rows_in(w, k, err);
     if (!r)
         return session_exec(w->session, "COMMIT", err);
     session_exec(w->session, "ROLLBACK", &ignored);
@@ -234,5 +252,12 @@ load_chunk(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
         return r;
     copy_rows_reset(w->rows, k->table->format, k->table->n_columns);
     digester_reset(w->digester);
+    /* These are many transactions, which may be done again: the ledger's row
+       comes when all are done. */
+    if (k->table->kind == CATALOG_LARGE_OBJECT_METADATA) {
+        r = load_large_object_metadata(w, k, err);
+        if (r)
+            return r;
+    }
     return load_once(w, k, err);
 }

@@ -8,6 +8,7 @@
 
 #include "loader/pg/pooler.h"
 #include "loader/target/load_chunk.h"
+#include "loader/target/load_large_objects.h"
 
 /* One of the two is set. */
 struct task {
@@ -156,6 +157,7 @@ worker_free(struct load_chunk *w)
     chunk_reader_free(w->reader);
     copy_rows_free(w->rows);
     digester_free(w->digester);
+    load_batch_free(w->batch);
     free(w);
     return NULL;
 }
@@ -186,8 +188,8 @@ open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
     return r;
 }
 
-static void
-hint_about_roles(struct err *err)
+void
+load_lane_hint_roles(struct err *err)
 {
     /* undefined_object: of what a dump names, roles are what is not in it */
     if (strcmp(err->sqlstate, "42704") == 0 && !err->hint[0])
@@ -219,7 +221,7 @@ load_lane_entry(const struct load_lane *lane, struct session *s,
     session_exec(s, "ROLLBACK", &ignored);
     if (r == LEDGER_E_ALREADY)
         return 0;
-    hint_about_roles(err);
+    load_lane_hint_roles(err);
     return r;
 }
 

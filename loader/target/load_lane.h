@@ -33,6 +33,7 @@ struct load_lane {
     uint64_t lsn;
     unsigned max_per_table; /* writers of one table at a time */
     int replica;            /* triggers do not fire: existing.h */
+    int no_owner, no_acl;   /* leave these out of large objects' metadata */
     /* Of the main thread: see to it that the catalogue's marks are right, and
        that the target cannot lose what they say. */
     int (*settle)(void *arg, struct err *err);
@@ -55,3 +56,6 @@ int load_lane_connect(const struct load_lane *lane, struct session **s,
 int load_lane_entry(const struct load_lane *lane, struct session *s,
                     enum ledger_kind kind, const struct catalog_entry *entry,
                     struct err *err);
+
+/* Adds a hint to an error about a role that is missing in the target. */
+void load_lane_hint_roles(struct err *err);

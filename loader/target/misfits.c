@@ -108,7 +108,7 @@ list_tables(struct session *s, struct catalog *c, struct err *err)
         r = catalog_next_table(c, last, &t, err);
         if (r)
             return r == CATALOG_E_NONE ? 0 : r;
-        r = list_table(s, t, err);
+        r = t->kind == CATALOG_TABLE ? list_table(s, t, err) : 0;
         if (r)
             return r;
         last = t->id;
