@@ -192,6 +192,21 @@ notice_stop(struct drive *d)
                       "at once");
 }
 
+/* What a lane knows to be in vain is not finished, nor waited for. */
+static void
+ask_lanes(struct drive *d)
+{
+    for (unsigned i = 0; i < d->params->n_lanes && !d->why.class; i++) {
+        const struct lane *lane = &d->params->lanes[i];
+        struct err why;
+
+        if (!lane->ops->beat || lane->ops->beat(lane->arg, &why) >= 0)
+            continue;
+        stop_short(d, &why);
+        stop_now(d->params->stop);
+    }
+}
+
 static enum scheduler_event_kind
 judge(const struct drive *d, const struct crew_seat *seat)
 {
@@ -278,6 +293,7 @@ loop(struct drive *d)
 
         /* First: what comes back may have failed because of it. */
         notice_stop(d);
+        ask_lanes(d);
         if (r == 0)
             report(d, seat);
         ask_leave(d);

@@ -28,6 +28,9 @@ struct lane_ops {
     int (*give_up)(void *lane, void *task, const struct err *why,
                    struct err *err);
     void (*free_task)(void *task);
+    /* Between all else, several times a second; may be NULL.  <0: the work is
+       of no use any more, and is ended at once. */
+    int (*beat)(void *lane, struct err *err);
 
     /* ---- worker thread ---- */
     /* Before the first task: connect, make the ring.  *worker is passed to
