@@ -47,14 +47,18 @@ print_folded(FILE *to, int column, const char *text)
 static void
 print_option(FILE *to, const struct option_row *row)
 {
-    char help[256], names[OPTION_COLUMN];
+    char help[256], names[WIDTH];
     char letter[] = {'-', row->letter, ',', '\0'};
 
     snprintf(names, sizeof names, "  %-3s --%s %s", row->letter ? letter : "",
              row->name, row->argument ? row->argument : "");
     snprintf(help, sizeof help, row->standard ? "%s (default: %s)" : "%s",
              row->help, row->standard);
-    fprintf(to, "%-*s", OPTION_COLUMN, names);
+    /* What is too long for its column has a line of its own. */
+    if (strlen(names) >= OPTION_COLUMN)
+        fprintf(to, "%s\n%*s", names, OPTION_COLUMN, "");
+    else
+        fprintf(to, "%-*s", OPTION_COLUMN, names);
     print_folded(to, OPTION_COLUMN, help);
 }
 
