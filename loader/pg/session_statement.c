@@ -78,7 +78,7 @@ past_settings(const char *sql)
 static void
 note_doing(struct session *s, const char *statements)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
     const char *sql = past_settings(statements);
     size_t first = strspn(sql, letters);
     size_t second = sql[first] == ' ' ? strspn(sql + first + 1, letters) : 0;
