@@ -109,6 +109,8 @@ make_schema(struct catalog *c, struct err *err)
         return r;
     r = catalog_db_script(c, err, catalog_schema);
     if (r == 0)
+        r = catalog_db_script(c, err, catalog_capture_schema);
+    if (r == 0)
         r = catalog_db_script(c, err, mark);
     return catalog_db_group_end(c, err, r);
 }
@@ -227,7 +229,8 @@ catalog_clear(struct catalog *c, struct err *err)
                                "DELETE FROM tables;"
                                "DELETE FROM sequences;"
                                "DELETE FROM skips;"
-                               "DELETE FROM settings");
+                               "DELETE FROM settings"
+                               " WHERE key NOT GLOB 'cdc.*'");
 }
 
 int

@@ -47,7 +47,8 @@ DEFINE_CLEANUP(struct catalog *, catalog_free)
 int catalog_begin(struct catalog *c, struct err *err);
 int catalog_commit(struct catalog *c, struct err *err);
 
-/* Forget tables, chunks, entries, sequences, settings: a run begun again. */
+/* Forget tables, chunks, entries, sequences, settings: a run begun again.
+   Not what was made at the source (capture.h). */
 int catalog_clear(struct catalog *c, struct err *err);
 
 /*

@@ -8,6 +8,7 @@
 #include "formats/hex.h"
 #include "formats/manifest.h"
 #include "io/reader.h"
+#include "loader/run/capture.h"
 #include "loader/run/catalog_json.h"
 #include "loader/run/seal.h"
 
@@ -295,6 +296,51 @@ read_table(struct catalog *c, const struct manifest_at *at, struct err *err)
 
 /* ---- the rest ---- */
 
+/* A name that SQL, or a command, will hold. */
+static int
+copy_name(const struct manifest_at *at, const char *member, char **ret,
+          struct err *err)
+{
+    const char *text = manifest_string(at, member);
+
+    if (!text)
+        return manifest_check(at->m, err);
+    *ret = strdup(text);
+    return *ret ? 0 : err_nomem(err);
+}
+
+static int
+read_capture(struct catalog *c, const struct manifest_at *root,
+             const struct facts *f, struct err *err)
+{
+    struct capture m = {.run_id = f->run_id,
+                        .system_id = f->system_id,
+                        .database = f->database,
+                        .floor = f->lsn};
+    struct manifest_at at;
+    int r;
+
+    if (!manifest_has(root, "cdc"))
+        return 0;
+    at = manifest_object(root, "cdc");
+    r = copy_name(&at, "slot", &m.slot, err);
+    if (!r)
+        r = copy_name(&at, "plugin", &m.plugin, err);
+    if (!r && (manifest_has(&at, "publication") ||
+               manifest_has(&at, "publication_hex")))
+        r = read_name(&at, "publication", &m.publication, err);
+    m.found = manifest_has(&at, "publication_found") &&
+              manifest_bool(&at, "publication_found");
+    if (!r)
+        r = capture_intend(&m, c, err);
+    if (!r)
+        r = capture_made(c, f->lsn, err);
+    free(m.slot);
+    free(m.plugin);
+    free(m.publication);
+    return r;
+}
+
 static int
 read_sequence(struct catalog *c, const struct manifest_at *at, struct err *err)
 {
@@ -366,6 +412,8 @@ read_all(struct catalog *c, struct manifest *m, struct err *err)
         r = catalog_begin(c, err);
     if (!r)
         r = facts_write(&f, c, err);
+    if (!r)
+        r = read_capture(c, &root, &f, err);
     if (!r)
         r = read_list(c, &root, "tables", read_table, err);
     if (!r)

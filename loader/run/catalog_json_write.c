@@ -11,6 +11,7 @@
 #include "io/dir.h"
 #include "io/durable_file.h"
 #include "io/fd.h"
+#include "loader/run/capture.h"
 #include "loader/run/catalog_json.h"
 
 /* ---- values ---- */
@@ -148,6 +149,26 @@ documents_json(const struct facts *f)
     return list;
 }
 
+/* What changes will come from, for the hand-off; null: nothing. */
+static int
+write_capture(struct manifest_writer *w, struct catalog *c, struct err *err)
+{
+    struct capture m = {0};
+    json_t *o = NULL;
+    int r = capture_read(&m, c, err);
+
+    if (r)
+        return r;
+    if (m.state == CAPTURE_MADE) {
+        o = json_pack("{s:s,s:s}", "slot", m.slot, "plugin", m.plugin);
+        if (m.publication)
+            set_name(o, "publication", m.publication);
+        json_object_set_new(o, "publication_found", json_boolean(m.found));
+    }
+    capture_clear(&m);
+    return manifest_writer_member(w, "cdc", o ? o : json_null(), err);
+}
+
 static int
 write_head(struct manifest_writer *w, const struct facts *f, struct err *err)
 {
@@ -278,6 +299,8 @@ write_document(struct catalog *c, const struct facts *f,
     r = manifest_writer_begin(&w, out, err);
     if (!r)
         r = write_head(w, f, err);
+    if (!r)
+        r = write_capture(w, c, err);
     if (!r)
         r = write_tables(w, c, err);
     if (!r)

@@ -139,6 +139,17 @@ const char catalog_schema[] =
     "  reason TEXT NOT NULL,"
     "  harmless INTEGER NOT NULL) STRICT;";
 
+/* What was made at the source for change data capture (capture.h). */
+const char catalog_capture_schema[] =
+    "CREATE TABLE captured("
+    "  oid INTEGER PRIMARY KEY,"
+    "  schema TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  member INTEGER NOT NULL," /* 0: it is left out */
+    "  identity TEXT,"           /* the one before FULL; NULL: unchanged */
+    "  reason TEXT) STRICT;"
+    "CREATE INDEX captured_members ON captured(member) WHERE member <> 0;";
+
 /*
  * What this process has in hand.  It must be forgotten when the process ends,
  * however it ends, so it is no part of the file.
