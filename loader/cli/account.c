@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 #include "formats/manifest.h"
+#include "io/printable.h"
 #include "loader/cli/account_source.h"
+#include "loader/run/capture.h"
 #include "loader/run/quantity.h"
 #include "loader/run/seal.h"
 
@@ -14,6 +16,58 @@ static void
 set_number(json_t *to, const char *name, uint64_t n)
 {
     json_object_set_new(to, name, manifest_u64_json(n));
+}
+
+/* The name is what the user gave, or found: any bytes. */
+static void
+print_publication(const char *name)
+{
+    char shown[PRINTABLE_SIZE(64)];
+
+    printf("published %s\n", printable(shown, sizeof shown, name));
+}
+
+/* {"slot", "publication", "plugin", "lsn"}, or null. */
+static int
+add_capture(struct workplace *w, json_t *to, struct err *err)
+{
+    struct capture m = {0};
+    char lsn[CAPTURE_LSN];
+    int r = capture_read(&m, w->catalog, err);
+
+    if (r)
+        return r;
+    json_object_set_new(to, "cdc",
+                        m.state == CAPTURE_NONE
+                            ? json_null()
+                            : json_pack("{s:s,s:s?,s:s,s:s}", "slot", m.slot,
+                                        "publication", m.publication, "plugin",
+                                        m.plugin, "lsn",
+                                        capture_lsn(lsn, m.lsn)));
+    capture_clear(&m);
+    return 0;
+}
+
+/* "slot      pghaul_12345678 of pgoutput from 0/1A2B3C, publication ..." */
+static int
+print_capture(struct workplace *w, struct err *err)
+{
+    struct capture m = {0};
+    char lsn[CAPTURE_LSN];
+    int r = capture_read(&m, w->catalog, err);
+
+    if (r)
+        return r;
+    if (m.state == CAPTURE_MADE)
+        printf("slot      %s of %s, from %s\n", m.slot, m.plugin,
+               capture_lsn(lsn, m.lsn));
+    else if (m.state == CAPTURE_INTENDED)
+        printf("slot      %s of %s, being made or left half made\n", m.slot,
+               m.plugin);
+    if (m.state != CAPTURE_NONE && m.publication)
+        print_publication(m.publication);
+    capture_clear(&m);
+    return 0;
 }
 
 enum account_scope { ACCOUNT_RUN, ACCOUNT_SOURCE_TOO };
@@ -44,12 +98,15 @@ print_json(struct workplace *w, const struct facts *f, const char *did,
     set_number(o, "file_bytes", n.file_bytes);
     json_object_set_new(o, "sealed", json_boolean(seal_is_there(w->dir)));
     set_number(o, "milliseconds", workplace_elapsed_ms(w));
+    r = add_capture(w, o, err);
     if (scope == ACCOUNT_SOURCE_TOO)
         account_source_json(w->dir, o);
-    json_dumpf(o, stdout, JSON_INDENT(2));
-    putchar('\n');
+    if (!r) {
+        json_dumpf(o, stdout, JSON_INDENT(2));
+        putchar('\n');
+    }
     json_decref(o);
-    return 0;
+    return r;
 }
 
 /* "exported 1.2 M rows of 4 tables in 3.2 s: 812 MB, 253 MB/s" */
@@ -88,7 +145,7 @@ account_copy(struct workplace *w, const struct facts *f, const char *verb,
     printf("run %s in \"%s\": %" PRIu64 " chunks, %s staged\n", f->run_id,
            run_dir_path(w->dir), n.n_chunks,
            quantity_bytes(bytes, n.file_bytes));
-    return 0;
+    return print_capture(w, err);
 }
 
 int
@@ -127,8 +184,9 @@ account_status(struct workplace *w, const struct facts *f, struct err *err)
                    " of them missing in the copy\n",
                    n.n_skipped, n.n_skipped_harmful);
     }
+    r = print_capture(w, err);
     if (pid)
         printf("at work   process %d\n", pid);
     account_source_print(w->dir);
-    return 0;
+    return r;
 }

@@ -20,6 +20,25 @@ static const enum sink_choice sinks[] = {
     [OPTION_IO_SYNC] = SINK_CHOICE_SYNC,
 };
 
+static const char *const plugins[] = {
+    [OPTION_PLUGIN_PGOUTPUT] = "pgoutput",
+    [OPTION_PLUGIN_TEST_DECODING] = "test_decoding",
+    [OPTION_PLUGIN_WAL2JSON] = "wal2json",
+    [OPTION_PLUGIN_DECODERBUFS] = "decoderbufs",
+};
+
+static const enum identity_policy policies[] = {
+    [OPTION_REPLICA_IDENTITY_REFUSE] = IDENTITY_REFUSE,
+    [OPTION_REPLICA_IDENTITY_FULL] = IDENTITY_FULL,
+    [OPTION_REPLICA_IDENTITY_SKIP] = IDENTITY_SKIP,
+};
+
+const char *
+copying_plugin(const struct options *o)
+{
+    return plugins[o->plugin];
+}
+
 struct export_params
 copying_export_params(const struct workplace *w)
 {
@@ -32,6 +51,15 @@ copying_export_params(const struct workplace *w)
         .sink = sinks[o->io],
         .jobs = o->jobs,
         .start_over = o->start_over,
+        .cdc = o->cdc,
+        .capture = {.slot = o->slot,
+                    .publication = o->publication,
+                    .plugin = copying_plugin(o),
+                    .identity = policies[o->replica_identity],
+                    .conninfo = o->source,
+                    .stop = w->ctx->stop},
+        .slot_timeout_s = o->slot_timeout,
+        .keeper_hours = o->keeper_hours,
         .stop = w->ctx->stop,
         .progress = w->progress,
     };

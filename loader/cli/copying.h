@@ -13,7 +13,10 @@
 /* Options that an export, and a load, take (besides those of all commands). */
 #define COPYING_EXPORT_OPTIONS                                                 \
     (OPTION_SET(jobs) | OPTION_SET(format) | OPTION_SET(compress) |            \
-     OPTION_SET(chunk_size) | OPTION_SET(io) | OPTION_SET(start_over))
+     OPTION_SET(chunk_size) | OPTION_SET(io) | OPTION_SET(start_over) |        \
+     OPTION_SET(cdc) | OPTION_SET(slot) | OPTION_SET(publication) |            \
+     OPTION_SET(plugin) | OPTION_SET(slot_timeout) |                           \
+     OPTION_SET(replica_identity) | OPTION_SET(keeper_hours))
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \
@@ -24,6 +27,9 @@
 #define COPYING_TALK_OPTIONS                                                   \
     (OPTION_SET(progress) | OPTION_SET(json) | OPTION_SET(quiet) |             \
      OPTION_SET(verbose))
+
+/* The name of the plugin that was chosen. */
+const char *copying_plugin(const struct options *o);
 
 struct export_params copying_export_params(const struct workplace *w);
 /* What a load would take away is asked for, unless --yes was given. */

@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOBS_MAX = 64, NAME_MAX_BYTES = 63 /* NAMEDATALEN - 1 */ };
+enum {
+    JOBS_MAX = 64,
+    NAME_MAX_BYTES = 63, /* NAMEDATALEN - 1 */
+    SECONDS_MAX = 7 * 24 * 3600,
+    HOURS_MAX = 365 * 24,
+};
 #define CHUNK_SIZE_MIN (UINT64_C(1) << 20)
 #define CHUNK_SIZE_MAX (UINT64_C(1) << 40)
 
@@ -49,6 +54,25 @@ option_parse_name(const struct option_row *row, const char *text, void *field,
         return err_detail(err,
                           "A name has 1 to %d bytes and does not begin "
                           "with \"pg_\".",
+                          NAME_MAX_BYTES);
+    }
+    *(const char **)field = text;
+    return 0;
+}
+
+/* What PostgreSQL allows in one. */
+int
+option_parse_slot(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+
+    if (!*text || strlen(text) > NAME_MAX_BYTES ||
+        text[strspn(text, letters)]) {
+        fail_value(row, text, err);
+        return err_detail(err,
+                          "A slot's name has 1 to %d letters a-z, digits and "
+                          "underscores.",
                           NAME_MAX_BYTES);
     }
     *(const char **)field = text;
@@ -97,6 +121,35 @@ option_parse_jobs(const struct option_row *row, const char *text, void *field,
     }
     *(unsigned *)field = (unsigned)n;
     return 0;
+}
+
+static int
+parse_time(const struct option_row *row, const char *text, unsigned max,
+           void *field, struct err *err)
+{
+    uint64_t n;
+    char *end;
+
+    if (parse_digits(text, &n, &end) < 0 || *end || n < 1 || n > max) {
+        fail_value(row, text, err);
+        return err_detail(err, "It is a number from 1 to %u.", max);
+    }
+    *(unsigned *)field = (unsigned)n;
+    return 0;
+}
+
+int
+option_parse_seconds(const struct option_row *row, const char *text,
+                     void *field, struct err *err)
+{
+    return parse_time(row, text, SECONDS_MAX, field, err);
+}
+
+int
+option_parse_hours(const struct option_row *row, const char *text, void *field,
+                   struct err *err)
+{
+    return parse_time(row, text, HOURS_MAX, field, err);
 }
 
 /* The units of postgresql.conf, case and all; *ret is a shift. */

@@ -19,6 +19,9 @@ OPTION_KIND(jobs);
 OPTION_KIND(size);
 OPTION_KIND(choice);
 OPTION_KIND(flag);
+OPTION_KIND(slot);
+OPTION_KIND(seconds);
+OPTION_KIND(hours);
 #undef OPTION_KIND
 
 /* The parameter of a connection string that is a secret ("password"), or NULL

@@ -38,6 +38,17 @@ enum option_format {
 };
 enum option_compress { OPTION_COMPRESS_LZ4, OPTION_COMPRESS_NONE };
 enum option_io { OPTION_IO_AUTO, OPTION_IO_URING, OPTION_IO_SYNC };
+enum option_plugin {
+    OPTION_PLUGIN_PGOUTPUT,
+    OPTION_PLUGIN_TEST_DECODING,
+    OPTION_PLUGIN_WAL2JSON,
+    OPTION_PLUGIN_DECODERBUFS,
+};
+enum option_replica_identity {
+    OPTION_REPLICA_IDENTITY_REFUSE,
+    OPTION_REPLICA_IDENTITY_FULL,
+    OPTION_REPLICA_IDENTITY_SKIP,
+};
 enum option_progress {
     OPTION_PROGRESS_AUTO,
     OPTION_PROGRESS_PLAIN,
@@ -45,6 +56,9 @@ enum option_progress {
 };
 
 /* What an option of each kind becomes. */
+#define OPTION_FIELD_slot(field) const char *field
+#define OPTION_FIELD_seconds(field) unsigned field
+#define OPTION_FIELD_hours(field) unsigned field
 #define OPTION_FIELD_conninfo(field) const char *field
 #define OPTION_FIELD_path(field) const char *field
 #define OPTION_FIELD_name(field) const char *field

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/source/export.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@
 #include "loader/source/keeper.h"
 #include "loader/source/schema_dump.h"
 #include "loader/source/schema_text.h"
+#include "loader/source/slot_watch.h"
+
+enum { LEFT_OUT_NAMED = 5 };
 
 struct export
 {
@@ -114,6 +118,25 @@ keep_nothing(void *arg, const char *name, struct err *err)
     return 0;
 }
 
+static void
+note_undone(void *arg, const char *what)
+{
+    progress_note(arg, "%s", what);
+}
+
+/* What was made at the source for an older snapshot, or for this one. */
+static int
+undo_capture(struct export *x, struct err *err)
+{
+    const struct capturing_undo u = {
+        .conninfo = x->params.conninfo,
+        .tell = note_undone,
+        .arg = x->params.progress,
+    };
+
+    return capturing_undo(&u, x->catalog, err);
+}
+
 /* Nothing of an older snapshot may stay, nor who keeps it. */
 static int
 clean_up(struct export *x, struct err *err)
@@ -122,6 +145,8 @@ clean_up(struct export *x, struct err *err)
     int r;
 
     r = keeper_end(x->dir, err);
+    if (!r)
+        r = undo_capture(x, err);
     if (!r)
         r = seal_remove(x->dir, err);
     if (!r)
@@ -167,25 +192,144 @@ write_down(struct export *x, const struct keeper_look *keeper,
     return r ? r : catalog_commit(x->catalog, err);
 }
 
+/* Publish what there is now; the plan for that is thrown away. */
+static int
+begin_capture(struct export *x, const struct facts *now, struct err *err)
+{
+    int r;
+
+    if (!x->params.cdc)
+        return 0;
+    r = session_reopen(x->session, err);
+    if (!r)
+        r = planner_run(&x->params.plan, x->session, x->catalog, err);
+    if (!r)
+        r = capturing_begin(x->session, &x->params.capture, now, x->catalog,
+                            err);
+    return r ? r : catalog_clear(x->catalog, err);
+}
+
+static int
+start_keeper(struct export *x, struct keeper_look *keeper, struct err *err)
+{
+    struct keeper_params p = {
+        .conninfo = x->params.conninfo,
+        .hours = x->params.keeper_hours,
+        .slot_timeout_s = x->params.slot_timeout_s,
+        .stop = x->params.stop,
+        .progress = x->params.progress,
+    };
+    struct capture m = {0};
+    int r = capture_read(&m, x->catalog, err);
+
+    if (r)
+        return r;
+    if (m.state != CAPTURE_NONE) {
+        p.slot = m.slot;
+        p.plugin = m.plugin;
+        p.publication = m.publication;
+        p.slot_lsn = m.lsn;
+    }
+    r = keeper_start(x->dir, &p, keeper, err);
+    capture_clear(&m);
+    return r;
+}
+
+/* Nobody will come back for what was begun. */
+static void
+give_up(struct export *x, struct err *err)
+{
+    struct err ignored, failed;
+
+    keeper_end(x->dir, &ignored);
+    if (undo_capture(x, &failed) == 0)
+        return;
+    progress_note(x->params.progress, "%s", failed.message);
+    err_hint(err, "A slot or a publication may be left at the source: run "
+                  "\"pghaul abort --dir RUN --source S\".");
+}
+
+/* The first few of those that no change will follow. */
+static int
+note_left_out(struct export *x, struct err *err)
+{
+    uint64_t n = 0;
+    uint32_t last = 0;
+    int r;
+
+    for (;;) {
+        cleanup_(capture_table_freep) struct capture_table *t = NULL;
+
+        r = capture_next_table(x->catalog, last, &t, err);
+        if (r)
+            break;
+        last = t->oid;
+        if (t->member == 0 && ++n <= LEFT_OUT_NAMED)
+            progress_note(x->params.progress,
+                          "changes of %s.%s will not be captured: %s",
+                          t->schema, t->name, t->reason ? t->reason : "");
+    }
+    if (n > LEFT_OUT_NAMED)
+        progress_note(x->params.progress,
+                      "nor those of %" PRIu64 " other tables: see not_copied "
+                      "in data/catalog.json",
+                      n - LEFT_OUT_NAMED);
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+static int
+confirm_capture(struct export *x, uint64_t lsn, struct err *err)
+{
+    int r;
+
+    if (!x->params.cdc)
+        return 0;
+    r = capturing_confirm(x->session, x->catalog, lsn, err);
+    return r ? r : note_left_out(x, err);
+}
+
+static int
+take_snapshot(struct export *x, struct facts *now, struct err *err)
+{
+    struct keeper_look keeper;
+    int r;
+
+    r = begin_capture(x, now, err);
+    if (!r)
+        r = start_keeper(x, &keeper, err);
+    if (!r)
+        r = plan(x, &keeper, err);
+    if (!r)
+        r = confirm_capture(x, keeper.lsn, err);
+    if (!r) {
+        now->lsn = keeper.lsn;
+        r = write_down(x, &keeper, now, err);
+    }
+    if (r)
+        give_up(x, err);
+    return r;
+}
+
 static int
 begin_new(struct export *x, struct facts *now, struct err *err)
 {
-    struct keeper_look keeper;
-    struct err ignored;
-    int r;
+    int r = clean_up(x, err);
 
-    r = clean_up(x, err);
     if (!r)
-        r = keeper_start(x->dir, x->params.conninfo, x->params.stop, &keeper,
-                         err);
-    if (r)
+        r = take_snapshot(x, now, err);
+    if (r != CAPTURING_E_MOVED)
         return r;
-    r = plan(x, &keeper, err);
+    progress_note(x->params.progress, "tables were made or dropped while the "
+                                      "slot was made: trying again");
+    r = catalog_clear(x->catalog, err);
     if (!r)
-        r = write_down(x, &keeper, now, err);
-    if (r)
-        keeper_end(x->dir, &ignored); /* nobody will come back for it */
-    return r;
+        r = take_snapshot(x, now, err);
+    if (r != CAPTURING_E_MOVED)
+        return r;
+    err_set(err, ERR_REFUSED, "tables are made or dropped all the time");
+    err_detail(err, "The publication never held exactly those that the "
+                    "snapshot shows.");
+    return err_hint(err, "Wait until that is over and run this again.");
 }
 
 /* ---- going on ---- */
@@ -230,7 +374,7 @@ go_on(struct export *x, struct err *err)
     int r;
 
     r = keeper_join(x->dir, x->facts.snapshot, &x->session, &p, err);
-    if (r && err->class == ERR_REFUSED)
+    if (r && err->class == ERR_REFUSED && !err->hint[0])
         return err_hint(err, "What is staged is kept.  Give --start-over to "
                              "throw it away and begin again with a new "
                              "snapshot.");
@@ -248,7 +392,10 @@ decide(struct export *x, struct facts *now, struct err *err)
     int complete = 0, r = 0;
 
     if (x->facts.state != FACTS_NEW && !x->params.start_over) {
-        r = all_staged(x, &complete, err);
+        r = capturing_require_same(x->params.cdc ? &x->params.capture : NULL,
+                                   x->catalog, err);
+        if (!r)
+            r = all_staged(x, &complete, err);
         if (r)
             return r;
         return complete ? sweep(x, err) : go_on(x, err);
@@ -340,6 +487,37 @@ export_lane(struct export *x)
     return lane;
 }
 
+/* Where the source gives up slots that nobody uses, somebody uses it.  That it
+   could not be done is said: the export itself is complete. */
+static void
+keep_slot(struct export *x)
+{
+    const struct session_params p = session_params(x);
+    cleanup_(session_freep) struct session *s = NULL;
+    struct keeper_look keeper;
+    unsigned idle_s = 0;
+    struct err err;
+    int r;
+
+    if (x->facts.lsn == 0)
+        return;
+    r = session_open(&s, &p, &err);
+    if (!r)
+        r = slot_watch_idle_limit(s, &idle_s, &err);
+    if (!r && idle_s > 0)
+        r = start_keeper(x, &keeper, &err);
+    if (r)
+        progress_note(x->params.progress,
+                      "nobody keeps the slot from idling "
+                      "out: %s",
+                      err.message);
+    else if (idle_s > 0)
+        progress_note(x->params.progress,
+                      "a keeper stays for %u hours at most: the source gives "
+                      "up slots that are idle for %u s",
+                      x->params.keeper_hours, idle_s);
+}
+
 int
 export_finish(struct export *x, struct err *err)
 {
@@ -352,6 +530,7 @@ export_finish(struct export *x, struct err *err)
     r = keeper_end(x->dir, err);
     if (r)
         return r;
+    keep_slot(x);
     if (x->facts.state == FACTS_STAGED && seal_is_there(x->dir))
         return 0;
     /* One that was carried here may say more than we know. */

@@ -16,6 +16,10 @@
  *                has kept that from being done
  *
  * Files of two snapshots are never mixed: a run begun again has a new id.
+ *
+ * With a slot (capturing.h) the source's tables are planned twice: to publish
+ * them, and in the slot's snapshot, which must show the same.  When a run is
+ * begun again, or cannot be begun, its slot and publication are dropped.
  */
 
 #include "formats/frame.h"
@@ -28,6 +32,7 @@
 #include "loader/run/progress.h"
 #include "loader/run/run_dir.h"
 #include "loader/run/sink_choice.h"
+#include "loader/source/capturing.h"
 #include "loader/source/planner.h"
 
 struct export;
@@ -40,6 +45,9 @@ struct export_params {
     enum sink_choice sink;
     unsigned jobs;
     int start_over; /* with a new snapshot, whatever is staged */
+    int cdc;        /* from a slot that stays; as capture says */
+    struct capturing_params capture;
+    unsigned slot_timeout_s, keeper_hours;
     const struct stop *stop;
     struct progress *progress;
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/staged_file.h"
 #include "loader/pg/copy_out.h"
 #include "loader/pg/session.h"
@@ -14,6 +15,8 @@
 #include "loader/run/copy_sql.h"
 #include "loader/source/keeper.h"
 #include "loader/source/relations.h"
+
+enum { LOOK_MS = 500 };
 
 struct worker {
     const struct export_lane *lane;
@@ -62,6 +65,19 @@ static void
 free_task(void *task)
 {
     catalog_chunk_free(task);
+}
+
+/* What the keeper has lost (the slot) makes the rest useless, though those who
+   are in the snapshot could go on. */
+static int
+beat(void *arg, struct err *err)
+{
+    struct export_lane *lane = arg;
+
+    if (clock_ms() < lane->look_ms)
+        return 0;
+    lane->look_ms = clock_ms() + LOOK_MS;
+    return keeper_check(lane->dir, err);
 }
 
 /* ---- worker thread ---- */
@@ -311,6 +327,7 @@ const struct lane_ops export_lane_ops = {
     .record = record,
     .give_up = give_up,
     .free_task = free_task,
+    .beat = beat,
     .open = open_worker,
     .work = work,
     .close = close_worker,

@@ -30,6 +30,7 @@ struct export_lane {
     uint64_t lsn;
     enum frame_codec codec;
     enum sink_choice sink;
+    uint64_t look_ms; /* when the keeper is looked at next; its own */
 };
 
 extern const struct lane_ops export_lane_ops;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -16,27 +17,68 @@
 #include "io/fd.h"
 #include "loader/pg/conninfo.h"
 #include "loader/pg/snapshot.h"
+#include "loader/run/capture.h"
 #include "loader/source/keeper_files.h"
 
 enum {
     END_WAIT_MS = 15000,    /* it has at most a lock statement to give up */
     REPAIR_WAIT_MS = 10000, /* a holder is replaced within a beat or two */
+    INSIST_MS = 2000,
     NAP_US = 20000,
+    HEAR_MS = 100, /* how long a request to stop may go unnoticed */
     ANSWER_MAX = 16 << 10,
 };
 
 /* ---- start ---- */
 
+/* The words for it; numbers need room of their own. */
+struct words {
+    const char *argv[24];
+    char hours[16], timeout[16], lsn[CAPTURE_LSN];
+};
+
+static void
+add_words(struct words *w, unsigned *n, const char *option, const char *value)
+{
+    if (!value)
+        return;
+    w->argv[(*n)++] = option;
+    w->argv[(*n)++] = value;
+}
+
+static void
+choose_words(struct words *w, const struct run_dir *dir,
+             const struct keeper_params *p, const char *conninfo)
+{
+    unsigned n = 0;
+
+    *w = (struct words){0};
+    snprintf(w->hours, sizeof w->hours, "%u", p->hours);
+    snprintf(w->timeout, sizeof w->timeout, "%u", p->slot_timeout_s);
+    w->argv[n++] = "pghaul";
+    w->argv[n++] = "keeper";
+    w->argv[n++] = "--json";
+    add_words(w, &n, "--source", conninfo);
+    add_words(w, &n, "--dir", run_dir_path(dir));
+    add_words(w, &n, "--keeper-hours", w->hours);
+    if (!p->slot)
+        return;
+    w->argv[n++] = "--cdc";
+    add_words(w, &n, "--slot", p->slot);
+    add_words(w, &n, "--plugin", p->plugin);
+    add_words(w, &n, "--publication", p->publication);
+    if (p->slot_lsn)
+        w->argv[n++] = capture_lsn(w->lsn, p->slot_lsn);
+    else
+        add_words(w, &n, "--slot-timeout", w->timeout);
+}
+
 /* Our own program, in a session of its own so that no terminal's Ctrl-C
    reaches it; its answer comes through the pipe. */
 static int
-spawn_keeper(const struct run_dir *dir, const struct conninfo_child *db,
+spawn_keeper(const struct words *words, const struct conninfo_child *db,
              int answer_fd, struct err *err)
 {
-    const char *const argv[] = {
-        "pghaul", "keeper",          "--source", db->conninfo,
-        "--dir",  run_dir_path(dir), "--json",   NULL,
-    };
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     pid_t pid;
@@ -52,31 +94,75 @@ spawn_keeper(const struct run_dir *dir, const struct conninfo_child *db,
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     r = posix_spawn(&pid, "/proc/self/exe", &files, &attributes,
-                    (char *const *)argv, db->env);
+                    (char *const *)words->argv, db->env);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return r ? err_sys(err, r, "could not start the keeper") : 0;
 }
 
-/* All that it says until it closes its output. */
-static int
-read_answer(int fd, char *to, size_t size, struct err *err)
+/* ---- its answer ---- */
+
+struct answer {
+    char text[ANSWER_MAX];
+    size_t len;
+};
+
+/* Lines that say what it waits for are shown, and not kept. */
+static void
+pass_on_waiting(struct answer *a, struct progress *progress)
 {
-    size_t len = 0;
+    static const char begins[] = "{\"waiting\":";
+    char *end;
+
+    while (a->len >= sizeof begins &&
+           strncmp(a->text, begins, sizeof begins - 1) == 0 &&
+           (end = memchr(a->text, '\n', a->len))) {
+        cleanup_(manifest_freep) struct manifest *m = NULL;
+        size_t n = (size_t)(end - a->text) + 1;
+        struct manifest_at root;
+        struct err ignored;
+
+        if (!manifest_parse(&m, "the keeper's word", a->text, n, &ignored)) {
+            root = manifest_root(m);
+            progress_note(progress, "%s", manifest_string(&root, "waiting"));
+        }
+        memmove(a->text, a->text + n, a->len + 1 - n);
+        a->len -= n;
+    }
+}
+
+/* 1: it has said all.  Waits a moment at most. */
+static int
+hear_some(int fd, struct answer *a, struct err *err)
+{
+    struct pollfd in = {.fd = fd, .events = POLLIN};
     ssize_t n;
 
-    for (;;) {
-        n = read(fd, to + len, size - 1 - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(err, errno, "could not hear the keeper");
-        if (n == 0 || len + (size_t)n == size - 1)
-            break;
-        len += (size_t)n;
+    if (poll(&in, 1, HEAR_MS) <= 0)
+        return 0;
+    n = read(fd, a->text + a->len, sizeof a->text - 1 - a->len);
+    if (n < 0)
+        return errno == EINTR
+                   ? 0
+                   : err_sys(err, errno, "could not hear the keeper");
+    a->len += (size_t)n;
+    a->text[a->len] = '\0';
+    return n == 0 || a->len == sizeof a->text - 1;
+}
+
+static int
+read_answer(int fd, struct answer *a, const struct keeper_params *p,
+            struct err *err)
+{
+    int r = 0;
+
+    while (!r) {
+        if (stop_level(p->stop) != STOP_RUN)
+            return err_set(err, ERR_CANCELLED, "interrupted");
+        r = hear_some(fd, a, err);
+        pass_on_waiting(a, p->progress);
     }
-    to[len] = '\0';
-    return 0;
+    return r < 0 ? r : 0;
 }
 
 static void
@@ -112,42 +198,54 @@ judge_answer(const char *text, struct err *err)
 }
 
 static int
-ask_keeper(const struct run_dir *dir, const struct conninfo_child *db,
-           struct err *err)
+ask_keeper(const struct words *words, const struct conninfo_child *db,
+           const struct keeper_params *p, struct err *err)
 {
     cleanup_(fd_closep) int answer_fd = -1;
-    char answer[ANSWER_MAX];
+    cleanup_(freep) struct answer *a = calloc(1, sizeof *a);
     int pipe_fds[2], r;
 
+    if (!a)
+        return err_nomem(err);
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return err_sys(err, errno, "could not start the keeper");
     answer_fd = pipe_fds[0];
-    r = spawn_keeper(dir, db, pipe_fds[1], err);
+    r = spawn_keeper(words, db, pipe_fds[1], err);
     close(pipe_fds[1]);
     if (!r)
-        r = read_answer(answer_fd, answer, sizeof answer, err);
-    return r ? r : judge_answer(answer, err);
+        r = read_answer(answer_fd, a, p, err);
+    return r ? r : judge_answer(a->text, err);
+}
+
+/* Whatever it has come to: it ends, and what it made goes with it. */
+static int
+end_unwanted(const struct run_dir *dir)
+{
+    struct err ignored;
+
+    keeper_end(dir, &ignored);
+    return -1;
 }
 
 int
-keeper_start(const struct run_dir *dir, const char *conninfo,
-             const struct stop *stop, struct keeper_look *ret, struct err *err)
+keeper_start(const struct run_dir *dir, const struct keeper_params *p,
+             struct keeper_look *ret, struct err *err)
 {
     struct conninfo_child db;
+    struct words words;
     int r;
 
-    r = conninfo_child_new(&db, conninfo, err);
+    r = conninfo_child_new(&db, p->conninfo, err);
     if (r)
         return r;
-    r = ask_keeper(dir, &db, err);
+    choose_words(&words, dir, p, db.conninfo);
+    r = ask_keeper(&words, &db, p, err);
     conninfo_child_free(&db);
-    if (!r)
-        r = stop_check(stop, err);
     if (!r)
         r = keeper_look(dir, ret, err);
     if (r == KEEPER_E_NONE)
         r = err_set(err, ERR_REFUSED, "the keeper has ended already");
-    return r;
+    return r ? end_unwanted(dir) : 0;
 }
 
 /* ---- look, join, end ---- */
@@ -159,9 +257,36 @@ keeper_look(const struct run_dir *dir, struct keeper_look *ret, struct err *err)
                                     : KEEPER_E_NONE;
 }
 
+/* What the keeper said before it ended; 0: nothing. */
 static int
-lost(struct err *err)
+last_words(const struct keeper_look *look, struct err *err)
 {
+    if (!look->lost[0])
+        return 0;
+    err_set(err, ERR_REFUSED, "the snapshot of this export is lost");
+    err_detail(err, "%s", look->lost);
+    return look->hint[0] ? err_hint(err, "%s", look->hint) : -1;
+}
+
+int
+keeper_check(const struct run_dir *dir, struct err *err)
+{
+    struct keeper_look look;
+    struct err ignored;
+
+    if (keeper_files_read(dir, &look, &ignored) || !look.in_vain)
+        return 0;
+    return last_words(&look, err);
+}
+
+static int
+lost(const struct run_dir *dir, struct err *err)
+{
+    struct keeper_look look;
+    struct err ignored;
+
+    if (!keeper_files_read(dir, &look, &ignored) && last_words(&look, err))
+        return -1;
     err_set(err, ERR_REFUSED, "the snapshot of this export is lost");
     return err_detail(err, "Its keeper has ended.");
 }
@@ -170,7 +295,7 @@ static int
 join_any(const struct keeper_look *look, struct session **s,
          const struct session_params *p, struct err *err)
 {
-    int r = lost(err);
+    int r = err_set(err, ERR_REFUSED, "the keeper holds no snapshot");
 
     for (int i = 0; i < KEEPER_HOLDERS; i++) {
         if (!look->snapshots[i][0])
@@ -193,7 +318,7 @@ keeper_join(const struct run_dir *dir, const char *origin, struct session **s,
     for (;;) {
         r = keeper_look(dir, &look, err);
         if (r == KEEPER_E_NONE || (!r && strcmp(look.origin, origin) != 0))
-            return lost(err);
+            return lost(dir, err);
         if (!r)
             r = join_any(&look, s, p, err);
         if (!r || err->class != ERR_REFUSED || clock_ms() >= deadline)
@@ -206,11 +331,17 @@ int
 keeper_end(const struct run_dir *dir, struct err *err)
 {
     uint64_t deadline = clock_ms() + END_WAIT_MS;
+    uint64_t insist = 0; /* when: the second word ends a wait in the server */
     pid_t pid, told = 0;
 
     while ((pid = keeper_files_holder(dir)) != 0) {
-        if (pid != told && kill(pid, SIGTERM) < 0 && errno != ESRCH)
+        if ((pid != told || clock_ms() >= insist) && kill(pid, SIGTERM) < 0 &&
+            errno != ESRCH)
             return err_sys(err, errno, "could not end keeper %d", (int)pid);
+        if (pid != told)
+            insist = clock_ms() + INSIST_MS;
+        else if (clock_ms() >= insist)
+            insist = UINT64_MAX;
         told = pid;
         if (clock_ms() >= deadline)
             return err_set(err, ERR_SYSTEM, "keeper %d does not end", (int)pid);

@@ -16,11 +16,17 @@
  * (the source was restarted) the snapshot is lost for good and the keeper
  * ends.
  *
+ * With a slot, the first snapshot is the slot's (slot.h), and the keeper ends
+ * as well when the slot is lost.  After the export it is started once more
+ * where an idle slot would be given up: then it holds no snapshot, and keeps
+ * the slot only.
+ *
  * It also ends when it is told (keeper_end), when its time is up, or when its
  * run directory is gone.  It never outlives the use that it has.
  *
  *     RUN/keeper.lock   locked by the keeper for as long as it lives
- *     RUN/keeper.json   who it is and the ids in force; replaced by rename
+ *     RUN/keeper.json   who it is and the ids in force; replaced by rename.
+ *                       It stays, with the reason, when what was kept is lost
  */
 
 #include <stdint.h>
@@ -29,11 +35,11 @@
 #include "io/err.h"
 #include "io/stop.h"
 #include "loader/pg/session.h"
+#include "loader/run/progress.h"
 #include "loader/run/run_dir.h"
 
 enum {
     KEEPER_HOLDERS = 2,
-    KEEPER_HOURS = 24, /* the time that it may last */
 };
 
 /* Outcome: no keeper is at work in this directory. */
@@ -45,17 +51,40 @@ struct keeper_look {
     char origin[64];                    /* the first id: which snapshot it is */
     char snapshots[KEEPER_HOLDERS][64]; /* ids in force */
     int64_t begun;                      /* seconds since 1970, to be shown */
+    uint64_t lsn;   /* the slot's consistent point; 0: there is no slot */
+    char lost[400]; /* why what it kept is lost; "": it is not */
+    char hint[300]; /* and what to do about it */
+    int in_vain;    /* it is the slot: who is in the snapshot need not go on */
+};
+
+/* What it is to keep. */
+struct keeper_params {
+    const char *conninfo;
+    unsigned hours; /* the time that it may last */
+    /* A slot to make, and to take the snapshot from; NULL: none. */
+    const char *slot;
+    const char *plugin;
+    const char *publication; /* NULL: none */
+    unsigned slot_timeout_s;
+    uint64_t slot_lsn; /* the slot is there, from this point: no snapshot is
+                          taken, it is kept from idling out; 0: make it */
+    const struct stop *stop;
+    struct progress *progress; /* of the exporter: hears what is waited for */
 };
 
 /* ---- the exporter's side ---- */
 
 /*
  * Start one, detached, and wait until it holds its snapshot and locks.  What
- * hinders it is our error, word for word.
+ * hinders it is our error, word for word.  A request to stop ends the wait,
+ * and the keeper.
  */
-int keeper_start(const struct run_dir *dir, const char *conninfo,
-                 const struct stop *stop, struct keeper_look *ret,
-                 struct err *err);
+int keeper_start(const struct run_dir *dir, const struct keeper_params *p,
+                 struct keeper_look *ret, struct err *err);
+
+/* ERR_REFUSED with the keeper's last words when the slot is lost, and with it
+   what the snapshot was for. */
+int keeper_check(const struct run_dir *dir, struct err *err);
 
 /* E_NONE when there is none (any more). */
 int keeper_look(const struct run_dir *dir, struct keeper_look *ret,
@@ -76,5 +105,5 @@ int keeper_end(const struct run_dir *dir, struct err *err);
 /* ---- the keeper's own process ---- */
 
 /* Take the snapshot, say so on standard output, and hold it until the end. */
-int keeper_run(const struct run_dir *dir, const char *conninfo,
-               const struct stop *stop, struct err *err);
+int keeper_run(const struct run_dir *dir, const struct keeper_params *p,
+               struct err *err);

@@ -13,7 +13,9 @@
 #include "formats/manifest.h"
 #include "io/clock.h"
 #include "io/fd.h"
+#include "io/printable.h"
 #include "io/reader.h"
+#include "loader/run/capture.h"
 
 #define LOCK "keeper.lock"
 #define FILE_NAME "keeper.json"
@@ -80,10 +82,22 @@ keeper_files_holder(const struct run_dir *dir)
     return whole.l_pid;
 }
 
+/* A server's words need not be UTF-8: printable() makes them ASCII. */
+static void
+set_text(json_t *o, const char *member, const char *text)
+{
+    char shown[PRINTABLE_SIZE(sizeof((struct keeper_look *)0)->lost)];
+
+    if (text[0])
+        json_object_set_new(o, member,
+                            json_string(printable(shown, sizeof shown, text)));
+}
+
 static int
 write_part(int fd, const struct keeper_look *look, struct err *err)
 {
     json_t *o = json_object(), *list = json_array();
+    char lsn[CAPTURE_LSN];
     int r;
 
     json_object_set_new(o, "pid", json_integer(look->pid));
@@ -92,6 +106,13 @@ write_part(int fd, const struct keeper_look *look, struct err *err)
     for (int i = 0; i < KEEPER_HOLDERS; i++)
         json_array_append_new(list, json_string(look->snapshots[i]));
     json_object_set_new(o, "snapshots", list);
+    if (look->lsn)
+        json_object_set_new(o, "slot_lsn",
+                            json_string(capture_lsn(lsn, look->lsn)));
+    set_text(o, "lost", look->lost);
+    set_text(o, "hint", look->hint);
+    if (look->in_vain)
+        json_object_set_new(o, "in_vain", json_true());
     r = json_dumpfd(o, fd, JSON_INDENT(2));
     json_decref(o);
     return r ? err_sys(err, errno, "could not write \"%s\"", PART) : 0;
@@ -122,6 +143,29 @@ copy_id(char to[64], const char *from)
     snprintf(to, 64, "%s", from ? from : "");
 }
 
+static void
+copy_part(char *to, size_t size, const struct manifest_at *at,
+          const char *member)
+{
+    const char *text =
+        manifest_has(at, member) ? manifest_string(at, member) : NULL;
+
+    snprintf(to, size, "%s", text ? text : "");
+}
+
+static void
+parse_slot(const struct manifest_at *root, struct keeper_look *ret)
+{
+    char lsn[CAPTURE_LSN];
+
+    copy_part(lsn, sizeof lsn, root, "slot_lsn");
+    capture_parse_lsn(lsn, &ret->lsn);
+    copy_part(ret->lost, sizeof ret->lost, root, "lost");
+    copy_part(ret->hint, sizeof ret->hint, root, "hint");
+    ret->in_vain =
+        manifest_has(root, "in_vain") && manifest_bool(root, "in_vain");
+}
+
 static int
 parse(const char *text, size_t len, struct keeper_look *ret, struct err *err)
 {
@@ -142,6 +186,7 @@ parse(const char *text, size_t len, struct keeper_look *ret, struct err *err)
 
         copy_id(ret->snapshots[i], manifest_string(&id, NULL));
     }
+    parse_slot(&root, ret);
     return manifest_check(m, err);
 }
 
