@@ -115,24 +115,3 @@ Test(objects, one_that_the_target_refuses_is_named_beside_the_servers_words)
     assert_says(run, 3, "detail: Could not open extension control file");
     assert_says(run, 3, "It belongs to the schema's PROCEDURAL LANGUAGE mine.");
 }
-
-Test(objects, partitions_by_the_hash_of_an_enum_are_named_and_not_copied)
-{
-    const char *source = server_database("source");
-    const char *target = server_database("target");
-    const char *run_dir = moves_path(server_tmp_dir(), "run");
-    struct server_run run;
-
-    server_sql(source, "CREATE TYPE e AS ENUM ('a', 'b', 'c', 'd');"
-                       "CREATE TABLE h (m e, x int) PARTITION BY HASH (m);"
-                       "CREATE TABLE h0 PARTITION OF h FOR VALUES"
-                       "  WITH (MODULUS 1, REMAINDER 0) PARTITION BY LIST (x);"
-                       "CREATE TABLE h00 PARTITION OF h0 DEFAULT;"
-                       "CREATE TABLE other AS SELECT 1 AS x;"
-                       "INSERT INTO h SELECT 'a', 1");
-    run = moves_pghaul("export", "--source", source, "--dir", run_dir);
-    assert_says(run, 1, "not copied: partition public.h00");
-    run = moves_pghaul("load", "--target", target, "--dir", run_dir);
-    assert_says(run, 1, "not copied: partition public.h00");
-    cr_assert_str_eq(server_value(target, "SELECT x FROM other"), "1");
-}

@@ -13,8 +13,8 @@
 #include "loader/pg/session.h"
 #include "loader/pg/snapshot.h"
 #include "loader/run/copy_sql.h"
+#include "loader/source/fingerprint.h"
 #include "loader/source/keeper.h"
-#include "loader/source/relations.h"
 
 enum { LOOK_MS = 500 };
 
@@ -175,41 +175,6 @@ hint_about_locks(struct err *err)
     return -1;
 }
 
-/*
- * When the keeper's locks were lost for a moment the table may have been
- * truncated or rewritten.  COPY has locked it for the rest of our transaction:
- * what is right now was right when the rows were read.
- */
-static int
-require_same_table(struct worker *w, const struct catalog_table *t,
-                   struct err *err)
-{
-    cleanup_(session_clearp) PGresult *res = NULL;
-    char oid[16];
-    const char *const values[] = {oid};
-    int r;
-
-    if (t->kind != CATALOG_TABLE)
-        return 0; /* large objects are never rewritten under a snapshot */
-    snprintf(oid, sizeof oid, "%" PRIu32, t->oid);
-    r = session_query_params(
-        w->session,
-        "SELECT " RELATIONS_REPLACED " FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.oid = $1",
-        1, values, &res, err);
-    if (r || (PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 'f'))
-        return r;
-    err_set(err, ERR_REFUSED,
-            "table \"%s.%s\" was truncated, rewritten or replaced after the "
-            "snapshot was taken",
-            t->schema, t->name);
-    err_detail(err, "Its lock was lost; what it held then can be read no "
-                    "more.");
-    return err_hint(err, "What is staged is kept.  Give --start-over to throw "
-                         "it away and begin again with a new snapshot.");
-}
-
 static int
 copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
            struct err *err)
@@ -237,8 +202,9 @@ copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
     if (r)
         return hint_about_locks(err);
     r = pump(w, err);
-    if (!r)
-        r = require_same_table(w, k->table, err);
+    /* The keeper's locks may have been lost for a moment. */
+    if (!r && k->table->kind == CATALOG_TABLE)
+        r = fingerprint_check(w->session, k->table, err);
     return r ? r : chunk_writer_end(w->writer, &k->totals, err);
 }
 

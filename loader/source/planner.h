@@ -4,11 +4,18 @@
 /*
  * Planner: fills the run catalogue with what will be copied and what will not.
  *
- * Reads only the catalogues of the source, in the run's snapshot, a row at a
- * time.  Ordinary tables and leaf partitions are cut into ranges of blocks
- * (ctid) of about chunk_size with their TOAST, the last one open-ended, since
- * a table may have grown after its size was taken.  Servers before 14 cannot
- * scan a range of ctids without reading the table: there a table is one chunk.
+ * Reads the catalogues of the source, in the run's snapshot, a page at a time.
+ * Ordinary tables and leaf partitions are cut into ranges of blocks (ctid) of
+ * about chunk_size with their TOAST, the last one open-ended, since a table may
+ * have grown after its size was taken.  Servers before 14 cannot scan a range
+ * of ctids without reading the table, other access methods than heap may not
+ * have blocks: there tables are cut by the values of a key, whose ends are read
+ * in the snapshot too.  A table without a key of such a type is one chunk.
+ *
+ * Leaves whose rows may belong into other leaves of the copy are marked to be
+ * loaded through the table above them (planner_private.h says which).  Of an
+ * extension's tables those that hold its configuration are copied, with the
+ * extension's own condition.
  *
  * The large objects are cut into ranges of OIDs (plan_large_objects.h).
  *

@@ -142,18 +142,6 @@ static const struct question about_source[] = {
         .advice = "They are not copied: nobody else can read them.",
     },
     {
-        .name = "extension data",
-        .sql = "SELECT format('%I.%I', n.nspname, c.relname)"
-               " FROM pg_extension e, unnest(e.extconfig) AS x (oid)"
-               " JOIN pg_class c USING (oid)"
-               " JOIN pg_namespace n ON n.oid = c.relnamespace"
-               " WHERE c.relkind = 'r' AND pg_relation_size(c.oid) > 0",
-        .none = "none",
-        .what = "tables of extensions hold data of the user's",
-        .level = FINDING_WARNING,
-        .advice = "Their rows are not copied: move them by hand.",
-    },
-    {
         .name = "invalid indexes",
         .sql = NAMES_OF_RELATIONS
         "AND EXISTS (SELECT FROM pg_index i"

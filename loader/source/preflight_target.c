@@ -13,6 +13,7 @@ static const struct question about_target[] = {
     {
         .name = "target rows",
         .sql = "SELECT format('%I.%I', n.nspname, c.relname) " RELATIONS_FROM
+            RELATIONS_BUT_EXTENSIONS
                "AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')"
                " UNION ALL (SELECT format('large object %s', oid)"
                "  FROM pg_largeobject_metadata ORDER BY oid LIMIT 1)",

@@ -3,31 +3,20 @@
 
 #include <stdio.h>
 
+#include "loader/pg/cursor.h"
+
 int
 relations_each_page(struct session *s, const char *kinds,
                     int (*visit)(void *arg, const PGresult *page,
                                  struct err *err),
                     void *arg, struct err *err)
 {
-    static const char sql[] =
-        "SELECT c.oid, n.nspname, c.relname " RELATIONS_FROM
-        "AND c.relkind = ANY ($1) AND c.relpersistence <> 't'"
-        " AND c.oid > $2 ORDER BY c.oid LIMIT $3";
-    char last[16] = "0", limit[16];
-    const char *const values[] = {kinds, last, limit};
-    int r;
+    char sql[sizeof RELATIONS_FROM + 256];
 
-    snprintf(limit, sizeof limit, "%d", RELATIONS_PAGE);
-    for (;;) {
-        cleanup_(session_clearp) PGresult *page = NULL;
-
-        r = session_query_params(s, sql, 3, values, &page, err);
-        if (r || PQntuples(page) == 0)
-            return r;
-        r = visit(arg, page, err);
-        if (r)
-            return r;
-        snprintf(last, sizeof last, "%s",
-                 PQgetvalue(page, PQntuples(page) - 1, 0));
-    }
+    snprintf(sql, sizeof sql,
+             "SELECT c.oid, n.nspname, c.relname " RELATIONS_FROM
+             "AND c.relkind = ANY ('%s') AND c.relpersistence <> 't'"
+             " ORDER BY c.oid",
+             kinds);
+    return cursor_each_page(s, sql, RELATIONS_PAGE, visit, arg, err);
 }

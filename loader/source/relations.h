@@ -3,7 +3,8 @@
 
 /*
  * The user's relations at the source: not the system's, no other session's
- * temporary ones, not an extension's, not the ledger of an earlier load.
+ * temporary ones, not the ledger of an earlier load, and of an extension's
+ * those alone that hold its configuration, which is the user's.
  */
 
 #include "io/err.h"
@@ -11,18 +12,30 @@
 #include "loader/run/ledger_mark.h"
 
 /* FROM and WHERE of a query; c is pg_class, n its namespace, am its access
-   method.  Further conditions may follow with AND. */
-#define RELATIONS_FROM                                                         \
+   method.  Further joins may stand between, further conditions follow with
+   AND. */
+#define RELATIONS_TABLES                                                       \
     "FROM pg_catalog.pg_class c"                                               \
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"                \
-    " LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "                      \
+    " LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam "
+#define RELATIONS_WHERE                                                        \
     "WHERE n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'"    \
     " AND n.nspname !~ '^pg_(toast|temp)'"                                     \
-    " AND coalesce(pg_catalog.obj_description(n.oid, 'pg_namespace'), '')"     \
-    "     <> '" LEDGER_MARK "'"                                                \
+    " AND n.oid <> ALL (ARRAY(SELECT l.objoid FROM pg_catalog.pg_description"  \
+    "   l WHERE l.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass"   \
+    "     AND l.objsubid = 0 AND l.description = '" LEDGER_MARK "'))"          \
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"                      \
     "   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"          \
-    "     AND d.objid = c.oid AND d.deptype = 'e') "
+    "     AND d.objid = c.oid AND d.deptype = 'e'"                             \
+    "     AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e"               \
+    "       WHERE e.oid = d.refobjid AND d.objid = ANY (e.extconfig))) "
+#define RELATIONS_FROM RELATIONS_TABLES RELATIONS_WHERE
+
+/* A further condition: nothing of extensions at all. */
+#define RELATIONS_BUT_EXTENSIONS                                               \
+    "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x"                       \
+    "   WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"          \
+    "     AND x.objid = c.oid AND x.deptype = 'e') "
 
 /*
  * Is c, as the snapshot shows it, another than what its name leads to now, or
@@ -38,7 +51,8 @@ enum { RELATIONS_PAGE = 200 };
 
 /*
  * Hand over all relations of these kinds ("{r,p}") as pages of at most
- * RELATIONS_PAGE rows: oid, schema, name.  The session is free in between.
+ * RELATIONS_PAGE rows: oid, schema, name.  The session is in a transaction,
+ * and free in between.
  */
 int relations_each_page(struct session *s, const char *kinds,
                         int (*visit)(void *arg, const PGresult *page,

@@ -78,6 +78,17 @@ load_chunk_each_frame(struct load_chunk *w, load_chunk_take *put,
     }
 }
 
+/* check_violation: a partition's bounds are a check, too. */
+static void
+hint_about_bounds(struct err *err)
+{
+    if (strcmp(err->sqlstate, "23514") == 0 && !err->hint[0])
+        err_hint(err, "If the bounds of a partition are texts, the target must "
+                      "sort them as the source does: make the target database "
+                      "with the source's encoding, collation provider and "
+                      "locale, on a system with the same version of them.");
+}
+
 /* What was sent is, by count and digest, what was exported. */
 int
 load_chunk_check(struct load_chunk *w, const struct catalog_chunk *k,
@@ -164,6 +175,8 @@ copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
         return r;
 
     r = load_chunk_each_frame(w, send_frame, err);
+    if (r)
+        hint_about_bounds(err);
     if (!r)
         r = load_chunk_check(w, k, err);
     if (r) {
@@ -171,6 +184,8 @@ copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
         return r;
     }
     r = copy_in_end(w->session, &n_rows, err);
+    if (r)
+        hint_about_bounds(err);
     if (!r && n_rows != k->totals.digest.n_rows)
         r = err_set(err, ERR_CORRUPT,
                     "the target took %" PRIu64 " rows of \"%s\", not %" PRIu64,
