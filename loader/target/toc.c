@@ -182,13 +182,25 @@ member(struct toc_text line, const char *from, const char *to)
     return (struct toc_text){a, (size_t)((b ? b : end) - a)};
 }
 
+/* Nothing stands behind the text's end that would stop strtoll().  What is
+   larger than any dump id is none of the list's. */
+static int64_t
+number_at(const char *at, const char *end)
+{
+    int64_t n = 0;
+
+    for (; at < end && *at >= '0' && *at <= '9' && n <= INT32_MAX; at++)
+        n = n * 10 + (*at - '0');
+    return n;
+}
+
 /* The comment over an entry; answers where its SQL begins. */
 static const char *
 read_comment(const char *at, const char *end, struct toc_entry *e)
 {
     struct toc_text line;
 
-    e->id = strtoll(at + strlen(HEAD), NULL, 10);
+    e->id = number_at(at + strlen(HEAD), end);
     for (at += strlen("--\n"); at < end; at = line.at + line.len + 1) {
         line = line_at(at, end);
         if (line_begins(line, "-- Dependencies: ")) {
