@@ -22,7 +22,7 @@
 
 SERVERS({"source"}, {"target"})
 
-enum { MOMENTS = 5 };
+enum { MOMENTS = 3 };
 
 struct refused {
     int sys;
