@@ -60,6 +60,7 @@ copying_export_params(const struct workplace *w)
                     .stop = w->ctx->stop},
         .slot_timeout_s = o->slot_timeout,
         .keeper_hours = o->keeper_hours,
+        .roles = o->roles,
         .stop = w->ctx->stop,
         .progress = w->progress,
     };
@@ -77,6 +78,7 @@ copying_load_params(const struct workplace *w, const struct facts *f)
         .jobs = o->jobs,
         .no_owner = o->no_owner,
         .no_acl = o->no_acl,
+        .roles = o->roles,
         .into_existing = o->into_existing,
         .existing = {.rows = o->truncate ? EXISTING_TRUNCATED
                              : o->append ? EXISTING_KEPT

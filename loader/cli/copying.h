@@ -16,13 +16,14 @@
      OPTION_SET(chunk_size) | OPTION_SET(io) | OPTION_SET(start_over) |        \
      OPTION_SET(cdc) | OPTION_SET(slot) | OPTION_SET(publication) |            \
      OPTION_SET(plugin) | OPTION_SET(slot_timeout) |                           \
-     OPTION_SET(replica_identity) | OPTION_SET(keeper_hours))
+     OPTION_SET(replica_identity) | OPTION_SET(keeper_hours) |                 \
+     OPTION_SET(roles))
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \
      OPTION_SET(append) | OPTION_SET(rebuild_indexes) |                        \
      OPTION_SET(no_key_check) | OPTION_SET(before_sql) |                       \
-     OPTION_SET(after_sql) | OPTION_SET(yes))
+     OPTION_SET(after_sql) | OPTION_SET(yes) | OPTION_SET(roles))
 /* How much is said, and how. */
 #define COPYING_TALK_OPTIONS                                                   \
     (OPTION_SET(progress) | OPTION_SET(json) | OPTION_SET(quiet) |             \

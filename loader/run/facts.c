@@ -17,6 +17,8 @@ static const char *const state_names[] = {
 static const char *const document_files[] = {
     [FACTS_PRE_DATA] = "schema/pre-data.sql",
     [FACTS_POST_DATA] = "schema/post-data.sql",
+    [FACTS_ROLES] = "roles.sql",
+    [FACTS_DATABASE] = "database.sql",
 };
 
 const char *

@@ -23,6 +23,8 @@ enum facts_state {
 enum facts_document {
     FACTS_PRE_DATA,  /* schema/pre-data.sql */
     FACTS_POST_DATA, /* schema/post-data.sql */
+    FACTS_ROLES,     /* roles.sql */
+    FACTS_DATABASE,  /* database.sql */
     FACTS_N_DOCUMENTS,
 };
 

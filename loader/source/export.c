@@ -13,6 +13,7 @@
 #include "loader/run/staged.h"
 #include "loader/source/export_lane.h"
 #include "loader/source/keeper.h"
+#include "loader/source/roles.h"
 #include "loader/source/schema_dump.h"
 #include "loader/source/schema_text.h"
 #include "loader/source/slot_watch.h"
@@ -153,12 +154,15 @@ clean_up(struct export *x, struct err *err)
         r = catalog_json_remove(x->dir, err);
     if (!r)
         r = catalog_clear(x->catalog, err);
+    if (!r)
+        r = roles_remove(x->dir, err);
     return r ? r : run_dir_sweep(x->dir, keep_nothing, NULL, &n, err);
 }
 
 /* What is to be copied, and the schema, out of the keeper's snapshot. */
 static int
-plan(struct export *x, const struct keeper_look *keeper, struct err *err)
+plan(struct export *x, const struct keeper_look *keeper, struct facts *now,
+     struct err *err)
 {
     const struct session_params p = session_params(x);
     int r;
@@ -166,6 +170,8 @@ plan(struct export *x, const struct keeper_look *keeper, struct err *err)
     r = keeper_join(x->dir, keeper->origin, &x->session, &p, err);
     if (!r)
         r = planner_run(&x->params.plan, x->session, x->catalog, err);
+    if (!r && x->params.roles)
+        r = roles_write(x->dir, x->session, now, err);
     return r ? r
              : schema_dump(x->dir, x->params.conninfo, x->session,
                            keeper->snapshots[0], x->params.stop, err);
@@ -298,7 +304,7 @@ take_snapshot(struct export *x, struct facts *now, struct err *err)
     if (!r)
         r = start_keeper(x, &keeper, err);
     if (!r)
-        r = plan(x, &keeper, err);
+        r = plan(x, &keeper, now, err);
     if (!r)
         r = confirm_capture(x, keeper.lsn, err);
     if (!r) {
@@ -385,6 +391,17 @@ go_on(struct export *x, struct err *err)
     return sweep(x, err);
 }
 
+/* Roles are read when the plan is made, or not at all. */
+static int
+require_roles(const struct export *x, struct err *err)
+{
+    if (!x->params.roles || x->facts.documents[FACTS_ROLES].present)
+        return 0;
+    err_set(err, ERR_REFUSED, "this export was begun without --roles");
+    return err_hint(err, "Go on without, or give --start-over to throw away "
+                         "what is staged.");
+}
+
 /* Go on with what is there, or begin anew. */
 static int
 decide(struct export *x, struct facts *now, struct err *err)
@@ -394,6 +411,8 @@ decide(struct export *x, struct facts *now, struct err *err)
     if (x->facts.state != FACTS_NEW && !x->params.start_over) {
         r = capturing_require_same(x->params.cdc ? &x->params.capture : NULL,
                                    x->catalog, err);
+        if (!r)
+            r = require_roles(x, err);
         if (!r)
             r = all_staged(x, &complete, err);
         if (r)

@@ -48,6 +48,7 @@ struct export_params {
     int cdc;        /* from a slot that stays; as capture says */
     struct capturing_params capture;
     unsigned slot_timeout_s, keeper_hours;
+    int roles; /* also roles, and the database's own properties */
     const struct stop *stop;
     struct progress *progress;
 };

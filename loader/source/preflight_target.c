@@ -73,8 +73,8 @@ static const struct need needs[] = {
             .none = "every owner and grantee is there",
             .what = "roles are missing",
             .level = FINDING_ERROR,
-            .advice = "Create them (pg_dumpall --roles-only), or load with "
-                      "--no-owner and --no-acl.",
+            .advice = "Export and load with --roles, create them (pg_dumpall "
+                      "--roles-only), or load with --no-owner and --no-acl.",
         },
     },
     {

@@ -10,6 +10,7 @@
 #include "loader/target/aside.h"
 #include "loader/target/ledger.h"
 #include "loader/target/load_lane.h"
+#include "loader/target/roles.h"
 #include "loader/target/schema.h"
 #include "loader/target/sequences.h"
 
@@ -149,6 +150,8 @@ list_post_data(struct load *x, struct schema *schema, struct err *err)
         r = aside_add_entries(&x->lane.ledger, x->session, x->catalog, err);
     if (!r)
         r = add_analyzes(x, err);
+    if (!r && x->params.roles)
+        r = roles_add_database(&x->lane, x->params.facts, err);
     return r ? r : catalog_commit(x->catalog, err);
 }
 
@@ -319,6 +322,8 @@ load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
     if (!r)
         r = ledger_begin(&x->lane.ledger, x->session, p->facts->source,
                          &x->was_finished, err);
+    if (!r && !x->was_finished && p->roles)
+        r = roles_restore(&x->lane, x->session, p->facts, p->progress, err);
     if (!r && !x->was_finished)
         r = p->into_existing ? prepare_existing(x, err)
                              : restore_schema(x, err);

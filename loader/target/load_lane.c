@@ -105,6 +105,7 @@ give_up(void *arg, void *task, const struct err *why, struct err *err)
  */
 static const char settings[] =
     "SET synchronous_commit = on;"
+    "SET default_transaction_read_only = off;"
     "SET check_function_bodies = off;"
     "SELECT pg_catalog.set_config('maintenance_work_mem', '256MB', false)"
     " FROM pg_catalog.pg_settings"
@@ -193,8 +194,9 @@ load_lane_hint_roles(struct err *err)
 {
     /* undefined_object: of what a dump names, roles are what is not in it */
     if (strcmp(err->sqlstate, "42704") == 0 && !err->hint[0])
-        err_hint(err, "Roles are not part of a database: create them first, "
-                      "or use --no-owner and --no-acl.");
+        err_hint(err, "Roles are not part of a database: export and load "
+                      "with --roles, create them first, or use --no-owner and "
+                      "--no-acl.");
 }
 
 int
