@@ -59,6 +59,7 @@ struct lane {
     struct progress_cell *cells;
     unsigned n_cells;
     struct meter speed, headway; /* of bytes; of estimated bytes */
+    char caption[LABEL_SIZE];
 };
 
 struct progress {
@@ -272,6 +273,17 @@ draw_tasks(struct progress *p, struct lane *l)
 }
 
 static void
+draw_caption(struct progress *p, const struct lane *l)
+{
+    char line[PROGRESS_TEXT_SIZE];
+
+    if (!l->caption[0])
+        return;
+    progress_text_caption(line, l->caption);
+    screen_line(&p->screen, line);
+}
+
+static void
 draw_moving(struct progress *p, uint64_t now_ms)
 {
     char line[PROGRESS_TEXT_SIZE];
@@ -281,6 +293,7 @@ draw_moving(struct progress *p, uint64_t now_ms)
         add_up(&p->lanes[i], now_ms, &sum);
         progress_text_sum(line, &sum);
         screen_line(&p->screen, line);
+        draw_caption(p, &p->lanes[i]);
         draw_tasks(p, &p->lanes[i]);
     }
     p->next_ms = now_ms + FRAME_MS;
@@ -316,6 +329,20 @@ progress_draw(struct progress *p)
     else
         draw_plain(p, now_ms);
     screen_end(&p->screen);
+}
+
+void
+progress_look(struct progress *p, unsigned lane, struct progress_sum *ret)
+{
+    assert(lane < p->n_lanes);
+    add_up(&p->lanes[lane], clock_ms(), ret);
+}
+
+void
+progress_caption(struct progress *p, unsigned lane, const char *text)
+{
+    assert(lane < p->n_lanes);
+    snprintf(p->lanes[lane].caption, sizeof p->lanes[lane].caption, "%s", text);
 }
 
 void

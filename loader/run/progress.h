@@ -16,6 +16,7 @@
 
 #include "io/cleanup.h"
 #include "io/err.h"
+#include "loader/run/progress_text.h"
 
 struct progress;
 struct progress_cell; /* one worker's; belongs to the progress */
@@ -51,6 +52,12 @@ void progress_end(struct progress_cell *c, int ok);
 /* By the main thread.  draw is cheap when it is not yet time, and leaves a
    drawing out when nobody takes it (a terminal halted with Ctrl-S). */
 void progress_draw(struct progress *p);
+/* How far a lane is.  Its speed is that of the time between calls, of draw or
+   of this. */
+void progress_look(struct progress *p, unsigned lane, struct progress_sum *ret);
+/* What is said below a lane's total from now on, in a line that moves; "":
+   nothing.  Notes are for what changes. */
+void progress_caption(struct progress *p, unsigned lane, const char *text);
 /* A line that stays, above the moving ones: warnings, what was resumed.  May
    contain anything. */
 void progress_note(struct progress *p, const char *fmt, ...)

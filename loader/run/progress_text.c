@@ -99,3 +99,11 @@ progress_text_task(char to[PROGRESS_TEXT_SIZE], const struct progress_task *t)
                    size);
     show_label(to + len, (size_t)(PROGRESS_TEXT_SIZE - len), t->label);
 }
+
+void
+progress_text_caption(char to[PROGRESS_TEXT_SIZE], const char *text)
+{
+    int len = snprintf(to, PROGRESS_TEXT_SIZE, "%-8s  ", "");
+
+    show_label(to + len, (size_t)(PROGRESS_TEXT_SIZE - len), text);
+}

@@ -40,6 +40,9 @@ void progress_text_sum(char to[PROGRESS_TEXT_SIZE],
 void progress_text_task(char to[PROGRESS_TEXT_SIZE],
                         const struct progress_task *t);
 
+/* What is said below a sum, in its second column. */
+void progress_text_caption(char to[PROGRESS_TEXT_SIZE], const char *text);
+
 /* The sum for a log: "export: 63 %, 1.24 of 1.97 GB, 312 MB/s, ..." */
 void progress_text_plain(char to[PROGRESS_TEXT_SIZE],
                          const struct progress_sum *s);
