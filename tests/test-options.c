@@ -13,7 +13,8 @@ static const struct command copy = {
     .takes = OPTION_SET(source) | OPTION_SET(jobs) | OPTION_SET(format) |
              OPTION_SET(chunk_size) | OPTION_SET(io) | OPTION_SET(compress) |
              OPTION_SET(ledger_schema) | OPTION_SET(progress) |
-             OPTION_SET(quiet) | OPTION_SET(verbose),
+             OPTION_SET(quiet) | OPTION_SET(verbose) | OPTION_SET(on_limit) |
+             OPTION_SET(max_replica_lag) | OPTION_SET(max_active_sessions),
     .max_operands = 1,
 };
 
@@ -261,4 +262,41 @@ Test(options, hint_names_the_command_that_was_tried)
 
     cr_assert_lt(parse("--nope", &o, &err), 0);
     cr_assert_str_eq(err.hint, "Try \"pghaul copy --help\".");
+}
+
+Test(options, durations_have_the_units_of_postgresql)
+{
+    static const struct {
+        const char *line;
+        uint64_t ms;
+    } good[] = {
+        {"--dir d --max-replica-lag 90s", 90000},
+        {"--dir d --max-replica-lag 1500ms", 1500},
+        {"--dir d --max-replica-lag 30min", 1800000},
+        {"--dir d --max-replica-lag 24h", 86400000},
+        {"--dir d --max-replica-lag 30d", UINT64_C(2592000000)},
+    };
+    static const char *const bad[] = {
+        "--dir d --max-replica-lag 10",
+        "--dir d --max-replica-lag 10m",
+        "--dir d --max-replica-lag -1s",
+        "--dir d --max-replica-lag 0s",
+        "--dir d --max-replica-lag 31d",
+        "--dir d --max-replica-lag 18446744073709551615d",
+        "--dir d --max-active-sessions 0",
+        "--dir d --max-active-sessions 5s",
+        "--dir d --on-limit pause",
+    };
+    struct options o;
+    struct err err;
+
+    for (unsigned i = 0; i < sizeof good / sizeof *good; i++)
+        cr_expect_eq(must_parse(good[i].line).max_replica_lag, good[i].ms, "%s",
+                     good[i].line);
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_expect_lt(parse(bad[i], &o, &err), 0, "%s", bad[i]);
+    o = must_parse("--dir d --max-active-sessions 20 --on-limit pause");
+    cr_assert_eq(o.max_active_sessions, 20);
+    cr_assert_eq(o.on_limit, OPTION_ON_LIMIT_PAUSE);
+    cr_assert_eq(o.max_replica_lag, 0);
 }

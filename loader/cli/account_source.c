@@ -9,6 +9,7 @@
 #include "io/printable.h"
 #include "loader/run/quantity.h"
 #include "loader/source/keeper.h"
+#include "loader/source/pace.h"
 #include "loader/source/vitals.h"
 
 /* A measurement this old is said to be; one is made every second. */
@@ -93,10 +94,43 @@ print_trouble(const struct vitals *v)
                printable(shown, sizeof shown, v->trouble));
 }
 
+/* What an export that is at work says of itself. */
+static int
+look_at_pace(const struct run_dir *dir, struct pace *ret)
+{
+    struct err ignored;
+    int pid = run_dir_holder(dir);
+
+    return pid > 0 && pace_read(dir, ret, &ignored) == 0 && ret->pid == pid
+               ? 0
+               : -1;
+}
+
+static void
+print_pace(const struct run_dir *dir)
+{
+    char rate[QUANTITY_SIZE], left[QUANTITY_SIZE];
+    char shown[PRINTABLE_SIZE(GUARD_WORDS)];
+    struct pace p;
+
+    if (look_at_pace(dir, &p))
+        return;
+    printf("pace      %s%s%s\n", quantity_rate(rate, p.bytes_per_s),
+           p.left_ms == FORECAST_NEVER ? "" : ", the export needs ",
+           p.left_ms == FORECAST_NEVER ? ""
+                                       : quantity_duration(left, p.left_ms));
+    if (p.limit[0])
+        printf("limit     %s\n", printable(shown, sizeof shown, p.limit));
+    if (p.forecast[0])
+        printf("forecast  %s\n", printable(shown, sizeof shown, p.forecast));
+}
+
 void
 account_source_print(const struct run_dir *dir)
 {
     struct hold h;
+
+    print_pace(dir);
 
     if (look(dir, &h))
         return;
@@ -125,11 +159,34 @@ vitals_json(const struct vitals *v)
     return o;
 }
 
+static json_t *
+pace_json(const struct run_dir *dir)
+{
+    struct pace p;
+    json_t *o;
+
+    if (look_at_pace(dir, &p))
+        return json_null();
+    o = json_object();
+    json_object_set_new(o, "bytes_per_s", manifest_u64_json(p.bytes_per_s));
+    json_object_set_new(o, "left_ms",
+                        p.left_ms == FORECAST_NEVER
+                            ? json_null()
+                            : manifest_u64_json(p.left_ms));
+    json_object_set_new(o, "workers", json_integer(p.n_workers));
+    json_object_set_new(o, "workers_allowed", json_integer(p.n_allowed));
+    json_object_set_new(o, "limit", json_string(p.limit));
+    json_object_set_new(o, "forecast", json_string(p.forecast));
+    return o;
+}
+
 void
 account_source_json(const struct run_dir *dir, json_t *to)
 {
     struct hold h;
     json_t *o;
+
+    json_object_set_new(to, "pace", pace_json(dir));
 
     if (look(dir, &h)) {
         json_object_set_new(to, "keeper", json_null());

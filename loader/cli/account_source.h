@@ -3,7 +3,7 @@
 
 /*
  * What status says of a run's hold on its source: the keeper and what it
- * measures.  Nothing when no keeper is at work.
+ * measures, and how fast an export goes that is at work.
  */
 
 #include <jansson.h>
@@ -13,5 +13,6 @@
 /* Lines on standard output. */
 void account_source_print(const struct run_dir *dir);
 
-/* The same as members of the object: "keeper", an object or null. */
+/* The same as members of the object: "pace" and "keeper", objects or
+   null. */
 void account_source_json(const struct run_dir *dir, json_t *to);

@@ -39,6 +39,24 @@ copying_plugin(const struct options *o)
     return plugins[o->plugin];
 }
 
+static const enum guard_choice choices[] = {
+    [OPTION_ON_LIMIT_SLOW] = GUARD_SLOW,
+    [OPTION_ON_LIMIT_PAUSE] = GUARD_PAUSE,
+    [OPTION_ON_LIMIT_STOP] = GUARD_STOP,
+};
+
+static struct guard_limits
+limits(const struct options *o)
+{
+    return (struct guard_limits){
+        .max = {[VITAL_SNAPSHOT_AGE] = o->max_snapshot_age,
+                [VITAL_WAL] = o->max_wal_retained,
+                [VITAL_REPLICA_LAG] = o->max_replica_lag,
+                [VITAL_SESSIONS] = o->max_active_sessions},
+        .choice = choices[o->on_limit],
+    };
+}
+
 struct export_params
 copying_export_params(const struct workplace *w)
 {
@@ -61,6 +79,8 @@ copying_export_params(const struct workplace *w)
         .slot_timeout_s = o->slot_timeout,
         .keeper_hours = o->keeper_hours,
         .roles = o->roles,
+        .limits = limits(o),
+        .max_rate = o->max_rate,
         .stop = w->ctx->stop,
         .progress = w->progress,
     };

@@ -17,7 +17,9 @@
      OPTION_SET(cdc) | OPTION_SET(slot) | OPTION_SET(publication) |            \
      OPTION_SET(plugin) | OPTION_SET(slot_timeout) |                           \
      OPTION_SET(replica_identity) | OPTION_SET(keeper_hours) |                 \
-     OPTION_SET(roles))
+     OPTION_SET(roles) | OPTION_SET(max_rate) | OPTION_SET(max_replica_lag) |  \
+     OPTION_SET(max_active_sessions) | OPTION_SET(on_limit) |                  \
+     OPTION_SET(max_snapshot_age) | OPTION_SET(max_wal_retained))
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \

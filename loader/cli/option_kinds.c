@@ -17,6 +17,9 @@ enum {
 };
 #define CHUNK_SIZE_MIN (UINT64_C(1) << 20)
 #define CHUNK_SIZE_MAX (UINT64_C(1) << 40)
+#define DURATION_MIN_MS UINT64_C(1000)
+#define DURATION_MAX_MS (30 * UINT64_C(86400000))
+enum { COUNT_MAX = 1000000 };
 
 static int
 fail_value(const struct option_row *row, const char *text, struct err *err)
@@ -184,6 +187,61 @@ option_parse_size(const struct option_row *row, const char *text, void *field,
         return err_detail(err, "It is outside the range 1MB to 1TB.");
     }
     *(uint64_t *)field = n << shift;
+    return 0;
+}
+
+/* The units of postgresql.conf; *ret is in milliseconds. */
+static int
+parse_time_unit(const char *text, uint64_t *ret)
+{
+    static const struct {
+        const char *name;
+        uint64_t ms;
+    } units[] = {
+        {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000},
+    };
+
+    for (unsigned i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(text, units[i].name) == 0) {
+            *ret = units[i].ms;
+            return 0;
+        }
+    return -1;
+}
+
+int
+option_parse_duration(const struct option_row *row, const char *text,
+                      void *field, struct err *err)
+{
+    uint64_t n, unit_ms;
+    char *end;
+
+    if (parse_digits(text, &n, &end) < 0 ||
+        parse_time_unit(end, &unit_ms) < 0) {
+        fail_value(row, text, err);
+        return err_hint(err, "Give a whole number and a unit: \"ms\", \"s\", "
+                             "\"min\", \"h\" or \"d\".");
+    }
+    if (n > DURATION_MAX_MS / unit_ms || n * unit_ms < DURATION_MIN_MS) {
+        fail_value(row, text, err);
+        return err_detail(err, "It is outside the range 1s to 30d.");
+    }
+    *(uint64_t *)field = n * unit_ms;
+    return 0;
+}
+
+int
+option_parse_count(const struct option_row *row, const char *text, void *field,
+                   struct err *err)
+{
+    uint64_t n;
+    char *end;
+
+    if (parse_digits(text, &n, &end) < 0 || *end || n < 1 || n > COUNT_MAX) {
+        fail_value(row, text, err);
+        return err_detail(err, "It is a number from 1 to %d.", COUNT_MAX);
+    }
+    *(uint64_t *)field = n;
     return 0;
 }
 

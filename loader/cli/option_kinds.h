@@ -17,6 +17,8 @@ OPTION_KIND(path);
 OPTION_KIND(name);
 OPTION_KIND(jobs);
 OPTION_KIND(size);
+OPTION_KIND(duration);
+OPTION_KIND(count);
 OPTION_KIND(choice);
 OPTION_KIND(flag);
 OPTION_KIND(slot);

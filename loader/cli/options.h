@@ -49,6 +49,11 @@ enum option_replica_identity {
     OPTION_REPLICA_IDENTITY_FULL,
     OPTION_REPLICA_IDENTITY_SKIP,
 };
+enum option_on_limit {
+    OPTION_ON_LIMIT_SLOW,
+    OPTION_ON_LIMIT_PAUSE,
+    OPTION_ON_LIMIT_STOP,
+};
 enum option_progress {
     OPTION_PROGRESS_AUTO,
     OPTION_PROGRESS_PLAIN,
@@ -64,6 +69,8 @@ enum option_progress {
 #define OPTION_FIELD_name(field) const char *field
 #define OPTION_FIELD_jobs(field) unsigned field
 #define OPTION_FIELD_size(field) uint64_t field
+#define OPTION_FIELD_duration(field) uint64_t field /* milliseconds */
+#define OPTION_FIELD_count(field) uint64_t field
 #define OPTION_FIELD_choice(field) enum option_##field field
 #define OPTION_FIELD_flag(field) int field
 

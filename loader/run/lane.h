@@ -56,8 +56,8 @@ struct lane {
     uint64_t total, done; /* estimated bytes, for the progress */
     /*
      * How many workers may be at work now, asked by the main thread at every
-     * turn, at least ten times a second; NULL: all.  0: none, until it says
-     * otherwise.  <0: what *err says ends the run, after what is in hand.
+     * turn, at least ten times a second; NULL: all.  *ret_n comes with what
+     * was allowed last.  0: none, until it says otherwise.  <0: what *err says ends the run, after what is in hand.
      */
     int (*allow)(void *allow_arg, unsigned *ret_n, struct err *err);
     void *allow_arg;

@@ -13,10 +13,13 @@
 #include "loader/run/staged.h"
 #include "loader/source/export_lane.h"
 #include "loader/source/keeper.h"
+#include "loader/source/pace.h"
 #include "loader/source/roles.h"
 #include "loader/source/schema_dump.h"
 #include "loader/source/schema_text.h"
 #include "loader/source/slot_watch.h"
+#include "loader/source/vitals.h"
+#include "loader/source/watch.h"
 
 enum { LEFT_OUT_NAMED = 5 };
 
@@ -28,18 +31,8 @@ struct export
     struct session *session;
     struct facts facts;
     struct export_lane lane;
+    struct watch *watch;
 };
-
-struct export *
-export_free(struct export *x)
-{
-    if (!x)
-        return NULL;
-    session_free(x->session);
-    facts_clear(&x->facts);
-    free(x);
-    return NULL;
-}
 
 /* ---- who the source is ---- */
 
@@ -138,6 +131,36 @@ undo_capture(struct export *x, struct err *err)
     return capturing_undo(&u, x->catalog, err);
 }
 
+/* ---- the end ---- */
+
+/* Nobody is at work any more. */
+static void
+let_go_of_source(struct export *x)
+{
+    const char *why;
+    struct err err;
+
+    if (!x->watch || !watch_must_let_go(x->watch, &why))
+        return;
+    pace_write_end(x->dir, why);
+    if (keeper_end(x->dir, &err) || undo_capture(x, &err))
+        progress_note(x->params.progress,
+                      "the source could not be let go of: %s", err.message);
+}
+
+struct export *
+export_free(struct export *x)
+{
+    if (!x)
+        return NULL;
+    let_go_of_source(x);
+    watch_free(x->watch);
+    session_free(x->session);
+    facts_clear(&x->facts);
+    free(x);
+    return NULL;
+}
+
 /* Nothing of an older snapshot may stay, nor who keeps it. */
 static int
 clean_up(struct export *x, struct err *err)
@@ -146,6 +169,7 @@ clean_up(struct export *x, struct err *err)
     int r;
 
     r = keeper_end(x->dir, err);
+    pace_remove(x->dir);
     if (!r)
         r = undo_capture(x, err);
     if (!r)
@@ -372,6 +396,17 @@ all_staged(struct export *x, int *ret, struct err *err)
     return r;
 }
 
+static void
+say_why_lost(const struct export *x, struct err *err)
+{
+    char why[GUARD_WORDS];
+
+    pace_read_end(x->dir, why);
+    if (why[0])
+        err_detail(err, "The source was let go when a limit was reached: %s.",
+                   why);
+}
+
 /* The same snapshot as before, or none. */
 static int
 go_on(struct export *x, struct err *err)
@@ -380,10 +415,12 @@ go_on(struct export *x, struct err *err)
     int r;
 
     r = keeper_join(x->dir, x->facts.snapshot, &x->session, &p, err);
-    if (r && err->class == ERR_REFUSED && !err->hint[0])
+    if (r && err->class == ERR_REFUSED && !err->hint[0]) {
+        say_why_lost(x, err);
         return err_hint(err, "What is staged is kept.  Give --start-over to "
                              "throw it away and begin again with a new "
                              "snapshot.");
+    }
     if (r)
         return r;
     progress_note(x->params.progress, "going on in snapshot %s",
@@ -426,6 +463,21 @@ decide(struct export *x, struct facts *now, struct err *err)
     return facts_read(&x->facts, x->catalog, err);
 }
 
+static int
+begin_watch(struct export *x, struct err *err)
+{
+    const struct watch_params p = {
+        .dir = x->dir,
+        .limits = &x->params.limits,
+        .max_rate = x->params.max_rate,
+        .n_workers = x->params.jobs,
+        .progress = x->params.progress,
+        .stop = x->params.stop,
+    };
+
+    return watch_new(&x->watch, &p, err);
+}
+
 int
 export_begin(struct export **ret, const struct export_params *p,
              struct run_dir *dir, struct catalog *c, struct err *err)
@@ -455,7 +507,11 @@ export_begin(struct export **ret, const struct export_params *p,
     if (!r)
         r = require_same_source(x, &now, err);
     if (!r)
+        r = vitals_require(x->session, guard_set(&p->limits), err);
+    if (!r)
         r = decide(x, &now, err);
+    if (!r)
+        r = begin_watch(x, err);
     facts_clear(&now);
     /* Its transaction would hold the source's horizon, as the keeper does. */
     x->session = session_free(x->session);
@@ -476,6 +532,25 @@ export_was_finished(const struct export *x)
     return x->facts.state == FACTS_STAGED;
 }
 
+/* A limit that is reached when all is staged, and only a load goes on, is
+   none: what it was about is over. */
+static int
+allow(void *arg, unsigned *ret_n, struct err *err)
+{
+    struct export *x = arg;
+    struct err ignored;
+    int complete;
+
+    if (!x->watch || watch_allow(x->watch, ret_n, err) == 0)
+        return 0;
+    if (all_staged(x, &complete, &ignored) || !complete)
+        return -1;
+    x->lane.throttle = NULL;
+    x->watch = watch_free(x->watch);
+    keeper_end(x->dir, &ignored);
+    return 0;
+}
+
 struct lane
 export_lane(struct export *x)
 {
@@ -483,6 +558,8 @@ export_lane(struct export *x)
         .ops = &export_lane_ops,
         .arg = &x->lane,
         .n_workers = x->params.jobs,
+        .allow = allow,
+        .allow_arg = x,
     };
     struct catalog_counts n;
     struct err ignored;
@@ -496,6 +573,7 @@ export_lane(struct export *x)
         .lsn = x->facts.lsn,
         .codec = x->params.codec,
         .sink = x->params.sink,
+        .throttle = watch_throttle(x->watch),
     };
     memcpy(x->lane.run, x->facts.run, sizeof x->lane.run);
     /* Only the progress is poorer when this fails. */
@@ -550,6 +628,7 @@ export_finish(struct export *x, struct err *err)
     if (r)
         return r;
     keep_slot(x);
+    pace_remove(x->dir);
     if (x->facts.state == FACTS_STAGED && seal_is_there(x->dir))
         return 0;
     /* One that was carried here may say more than we know. */

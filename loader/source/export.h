@@ -20,6 +20,11 @@
  * With a slot (capturing.h) the source's tables are planned twice: to publish
  * them, and in the slot's snapshot, which must show the same.  When a run is
  * begun again, or cannot be begun, its slot and publication are dropped.
+ *
+ * Limits that cannot be measured are refused before anything is begun.  When
+ * one is reached that only letting the source go can keep (guard.h), free does
+ * that: the keeper is ended, and with it the snapshot, and slot and publication
+ * are dropped.
  */
 
 #include "formats/frame.h"
@@ -33,6 +38,7 @@
 #include "loader/run/run_dir.h"
 #include "loader/run/sink_choice.h"
 #include "loader/source/capturing.h"
+#include "loader/source/guard.h"
 #include "loader/source/planner.h"
 
 struct export;
@@ -49,6 +55,8 @@ struct export_params {
     struct capturing_params capture;
     unsigned slot_timeout_s, keeper_hours;
     int roles; /* also roles, and the database's own properties */
+    struct guard_limits limits;
+    uint64_t max_rate; /* bytes a second, by all workers; 0: no limit */
     const struct stop *stop;
     struct progress *progress;
 };

@@ -20,6 +20,7 @@ enum { LOOK_MS = 500 };
 
 struct worker {
     const struct export_lane *lane;
+    unsigned seat;
     struct progress_cell *cell;
     struct session *session; /* NULL, or in the snapshot */
     struct buffer_pool *pool;
@@ -129,6 +130,7 @@ open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
     if (!w)
         return err_nomem(err);
     w->lane = lane;
+    w->seat = index;
     w->cell = cell;
     r = buffer_pool_new(&w->pool, BUFFER_PIECE, EXPORT_LANE_BUFFERS, err);
     if (!r)
@@ -142,12 +144,24 @@ open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
     return r;
 }
 
+/* What is not read fills the socket, and the source stops sending. */
+static int
+hold_back(struct worker *w, size_t *untold, size_t len, struct err *err)
+{
+    size_t n = *untold += len;
+
+    if (n < THROTTLE_STEP)
+        return 0;
+    *untold = 0;
+    return throttle_take(w->lane->throttle, w->seat, n, err);
+}
+
 /* The COPY stream into the chunk file, message by message. */
 static int
 pump(struct worker *w, struct err *err)
 {
     cleanup_(session_freememp) char *data = NULL;
-    size_t len;
+    size_t len, untold = 0;
     int r;
 
     for (;;) {
@@ -156,6 +170,8 @@ pump(struct worker *w, struct err *err)
             return r == COPY_OUT_E_END ? 0 : r;
         r = chunk_writer_add(w->writer, data, len, err);
         data = session_freemem(data);
+        if (!r && w->lane->throttle)
+            r = hold_back(w, &untold, len, err);
         if (r) {
             copy_out_abandon(w->session);
             return r;
@@ -275,8 +291,12 @@ work(void *arg, void *task, struct err *err)
     progress_begin(w->cell, label, k->n_bytes);
     if (!snapshot_is_joined(w->session))
         r = join_snapshot(w, err);
+    if (w->lane->throttle)
+        throttle_enter(w->lane->throttle, w->seat);
     if (!r)
         r = stage_chunk(w, k, err);
+    if (w->lane->throttle)
+        throttle_leave(w->lane->throttle, w->seat);
     progress_end(w->cell, r == 0);
     return r;
 }

@@ -12,6 +12,7 @@
  */
 
 #include "formats/frame.h"
+#include "io/throttle.h"
 #include "loader/run/catalog.h"
 #include "loader/run/lane.h"
 #include "loader/run/run_dir.h"
@@ -30,7 +31,8 @@ struct export_lane {
     uint64_t lsn;
     enum frame_codec codec;
     enum sink_choice sink;
-    uint64_t look_ms; /* when the keeper is looked at next; its own */
+    uint64_t look_ms;          /* when the keeper is looked at next; its own */
+    struct throttle *throttle; /* NULL: as fast as can be */
 };
 
 extern const struct lane_ops export_lane_ops;

@@ -228,7 +228,7 @@ static int
 should_end(const struct keeper *k, uint64_t end_ms)
 {
     return stop_level(k->params->stop) != STOP_RUN || clock_ms() >= end_ms ||
-           !keeper_files_exist(k->dir);
+           !keeper_files_exist(k->dir) || keeper_vitals_want_end(k->vitals);
 }
 
 static void
@@ -298,6 +298,9 @@ hold(struct keeper *k, struct err *err)
 
     while (!r && !should_end(k, end_ms))
         r = beat(k, err);
+    /* A limit says that the log is not to be kept, either. */
+    if (!r && k->slot && keeper_vitals_want_end(k->vitals))
+        keeper_slot_undo(k->slot);
     return r < 0 ? lose(k, err) : 0;
 }
 

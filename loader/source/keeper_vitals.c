@@ -4,13 +4,19 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "io/clock.h"
 #include "io/stop.h"
 #include "loader/source/keeper_files.h"
+#include "loader/source/pace.h"
 
-enum { EVERY_MS = 1000 };
+enum {
+    EVERY_MS = 1000,
+    GRACE_MS = 20000, /* for the exporter to end by itself */
+};
 
 /* A source that is busy has better things to do. */
 #define NOT_FOR_LONG                                                           \
@@ -28,6 +34,9 @@ struct keeper_vitals {
     struct session *session; /* NULL: not connected */
     struct vitals last;
     int has_written;
+    uint64_t over_ms; /* since when a limit is reached; 0: none is */
+    /* Set by the thread, once: */
+    atomic_int want_end;
 };
 
 static int
@@ -76,6 +85,29 @@ measure(struct keeper_vitals *v)
     write_down(v);
 }
 
+/* The guard's own decision, about its one kind of limit. */
+static void
+enforce(struct keeper_vitals *v)
+{
+    struct guard_verdict verdict;
+    struct guard guard;
+    struct pace pace;
+    struct err ignored;
+
+    if (v->last.n == 0 || pace_read(v->dir, &pace, &ignored))
+        return;
+    guard_begin(&guard, &pace.limits, 1, clock_ms());
+    verdict = guard_step(&guard, &v->last, clock_ms());
+    if (verdict.end != GUARD_LET_GO) {
+        v->over_ms = 0;
+    } else if (v->over_ms == 0) {
+        v->over_ms = clock_ms();
+    } else if (clock_ms() - v->over_ms >= GRACE_MS && !v->want_end) {
+        pace_write_end(v->dir, verdict.words);
+        v->want_end = 1;
+    }
+}
+
 static void *
 live(void *arg)
 {
@@ -84,6 +116,7 @@ live(void *arg)
 
     while (stop_level(v->stop) == STOP_RUN) {
         measure(v);
+        enforce(v);
         poll(&end, 1, EVERY_MS);
     }
     return NULL;
@@ -132,6 +165,12 @@ keeper_vitals_start(struct keeper_vitals **ret, const struct run_dir *dir,
     if (!r)
         *ret = take(v);
     return r;
+}
+
+int
+keeper_vitals_want_end(const struct keeper_vitals *v)
+{
+    return v && v->want_end;
 }
 
 struct keeper_vitals *
