@@ -5,7 +5,11 @@
 
 #include "tests/moves.h"
 
-SERVERS({"source"}, {"target"})
+SERVERS({"source"}, {"target"},
+        {"crowded", .conf = "max_locks_per_transaction = 10\n"
+                            "max_connections = 10\n"
+                            "max_wal_senders = 2\n"
+                            "max_worker_processes = 1\n"})
 
 #define assert_says(run, code, text)                                           \
     do {                                                                       \
@@ -339,6 +343,20 @@ Test(planner, key_ranges_hold_every_row_once)
     cr_assert_eq(n_chunks(run_dir, "k_empty"), 1);
 }
 
+Test(planner, values_beside_the_table_weigh_too)
+{
+    const char *source = server_database("source"), *run_dir, *target;
+
+    server_sql(source, "CREATE TABLE wide (id int, v text);"
+                       "ALTER TABLE wide ALTER v SET STORAGE EXTERNAL;"
+                       "INSERT INTO wide SELECT i, repeat(md5(i::text), 320)"
+                       "  FROM generate_series(1, 1000) AS i");
+    target = copy(source, &run_dir);
+    cr_assert_geq(n_chunks(run_dir, "wide"), 5);
+    cr_assert_str_eq(server_fingerprint(target, "wide"),
+                     server_fingerprint(source, "wide"));
+}
+
 /* ---- extensions ---- */
 
 /*
@@ -438,4 +456,23 @@ Test(planner, tables_that_configure_an_extension_are_locked_too)
     cr_assert_not_null(strstr(run.output, "conf.rules is locked by pid"), "%s",
                        run.output);
     PQfinish(other);
+}
+
+/* ---- many tables ---- */
+
+Test(planner, full_lock_table_is_said_with_the_setting_that_would_do)
+{
+    const char *source = server_database("crowded");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    server_sql(source, "CREATE PROCEDURE make(n int) LANGUAGE plpgsql AS"
+                       "  $$BEGIN FOR i IN 1..n LOOP"
+                       "    EXECUTE format('CREATE TABLE t%s ()', i); COMMIT;"
+                       "  END LOOP; END$$");
+    server_sql(source, "CALL make(2000)");
+    run = moves_pghaul("export", "--source", source, "--dir", run_dir);
+    assert_says(run, 6, "the lock table of the source is full");
+    assert_says(run, 6, "there are 2000, and max_locks_per_transaction is 10");
+    assert_says(run, 6, "Set max_locks_per_transaction = 400");
 }

@@ -109,10 +109,6 @@ snapshot_lock(struct snapshot *n, const char *const *tables, unsigned n_tables,
                              "the tables: see pg_locks at the source.  Wait "
                              "until it is done and run this again.");
     }
-    if (strcmp(err->sqlstate, "53200") == 0) /* out_of_memory: lock table */
-        return err_hint(err, "Every table is locked for the time of the "
-                             "export.  Raise max_locks_per_transaction at "
-                             "the source.");
     return r;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/source/locks.h"
 
+#include <string.h>
+
 #include "loader/source/relations.h"
 
 struct locks {
@@ -30,11 +32,52 @@ lock_page(void *arg, const PGresult *page, struct err *err)
     return r;
 }
 
+/*
+ * How many, what is set and what would do: room for twice as many, since
+ * others lock tables too.  It is asked first, for when the table is full no
+ * more can be asked.
+ */
+static int
+count_tables(struct session *s, PGresult **ret, struct err *err)
+{
+    static const char sql[] =
+        "SELECT n, pg_catalog.current_setting('max_locks_per_transaction'),"
+        " greatest(64, pg_catalog.ceil(2.0 * n"
+        "  / (pg_catalog.current_setting('max_connections')::int"
+        "   + pg_catalog.current_setting('max_prepared_transactions')::int)))"
+        " FROM (SELECT pg_catalog.count(*) AS n " RELATIONS_FROM
+        "  AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't') AS x";
+
+    return session_query(s, sql, ret, err);
+}
+
+static int
+refuse_full(const PGresult *count, struct err *err)
+{
+    err_set(err, ERR_REFUSED, "the lock table of the source is full");
+    err_detail(err,
+               "Every table is locked for the time of the export: there are "
+               "%s, and max_locks_per_transaction is %s.",
+               PQgetvalue(count, 0, 0), PQgetvalue(count, 0, 1));
+    return err_hint(err,
+                    "Set max_locks_per_transaction = %s at the source, and "
+                    "restart it.",
+                    PQgetvalue(count, 0, 2));
+}
+
 int
 locks_take(struct snapshot *n, unsigned wait_s, struct err *err)
 {
+    cleanup_(session_clearp) PGresult *count = NULL;
     struct locks l = {n, wait_s};
+    int r;
 
-    return relations_each_page(snapshot_session(n), "{r,p}", lock_page, &l,
-                               err);
+    r = count_tables(snapshot_session(n), &count, err);
+    if (!r)
+        r = relations_each_page(snapshot_session(n), "{r,p}", lock_page, &l,
+                                err);
+    /* out_of_memory: of a lock statement, that is the lock table */
+    return r && count && strcmp(err->sqlstate, "53200") == 0
+               ? refuse_full(count, err)
+               : r;
 }

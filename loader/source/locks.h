@@ -9,5 +9,6 @@
 
 enum { LOCKS_WAIT_S = 30 };
 
-/* Waits at most so long for who holds a stronger lock on one of them. */
+/* Waits at most so long for who holds a stronger lock on one of them.  When the
+   server's lock table is full: ERR_REFUSED with the setting that would do. */
 int locks_take(struct snapshot *n, unsigned wait_s, struct err *err);
