@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 
-/* All of it will be read: the server shall not hurry with the first rows. */
+/* All of it will be read: the server shall not hurry with the first rows.  A
+   query over catalogues is not worth compiling, dear as it looks. */
 static int
 open_cursor(struct session *s, const char *sql, struct err *err)
 {
     return session_execf(s, err,
                          "SET LOCAL cursor_tuple_fraction = 1;"
+                         "SET LOCAL jit = off;"
                          "DECLARE pghaul_pages NO SCROLL CURSOR FOR %s",
                          sql);
 }
