@@ -89,7 +89,7 @@ plan(const char *conninfo, const char *path, struct err *err)
     report(&m, NULL);
     r = snapshot_take(&n, s, err);
     if (!r)
-        r = locks_take(n, LOCKS_WAIT_S, err);
+        r = locks_take(n, NULL, LOCKS_WAIT_S, err);
     if (r)
         return r;
     report(&m, "locks");

@@ -128,6 +128,33 @@ Test(config, help_reads_no_file)
     options_clear(&o);
 }
 
+static const struct command selects = {
+    .name = "selects",
+    .requires = OPTION_SET(dir),
+    .takes = OPTION_SET(table) | OPTION_SET(exclude_table),
+};
+
+Test(config, lists_are_lists_or_one_and_the_line_replaces_them)
+{
+    static const char text[] = "dir: d\ntable: [a, 'b.*']\nexclude-table: c\n";
+    char command[] = "selects", file[] = "--config", one[] = "-Tx",
+         two[] = "-Ty";
+    char *argv[] = {command, file, path, one, two, NULL};
+    struct options o;
+    struct err err;
+
+    write_config(text, strlen(text), 0644);
+    cr_assert_eq(options_parse(&o, &selects, 5, argv, &err), 0, "%s",
+                 err.message);
+    cr_assert_eq(o.table.n, 2);
+    cr_assert_str_eq(o.table.texts[0], "a");
+    cr_assert_str_eq(o.table.texts[1], "b.*");
+    cr_assert_eq(o.exclude_table.n, 2);
+    cr_assert_str_eq(o.exclude_table.texts[0], "x");
+    cr_assert_str_eq(o.exclude_table.texts[1], "y");
+    options_clear(&o);
+}
+
 struct bad {
     char text[100], message[100];
 };

@@ -5,7 +5,7 @@
 
 #include "io/cleanup.h"
 #include "io/printable.h"
-#include "loader/cli/command.h"
+#include "loader/cli/selecting.h"
 #include "loader/source/preflight.h"
 
 static const char *const levels[] = {
@@ -60,15 +60,19 @@ run(const struct command_context *ctx, struct err *err)
 {
     cleanup_(findings_clear) struct findings f = {0};
     const struct options *o = ctx->options;
-    const struct preflight_params params = {
+    cleanup_(selection_freep) struct selection *selection = NULL;
+    struct preflight_params params = {
         .source = o->source,
         .target = o->target,
         .dir = o->dir,
         .jobs = o->jobs,
         .stop = ctx->stop,
     };
-    int r = preflight_run(&params, &f, err);
+    int r = selecting(&selection, o, err);
 
+    params.selection = selection;
+    if (!r)
+        r = preflight_run(&params, &f, err);
     if (r)
         return r;
     if (o->json)
@@ -94,7 +98,7 @@ const struct command command_check = {
         "error the exit status is 6.",
     .requires = OPTION_SET(source),
     .takes = OPTION_SET(target) | OPTION_SET(dir) | OPTION_SET(jobs) |
-             OPTION_SET(json) | OPTION_SET(quiet),
+             SELECTING_OPTIONS | OPTION_SET(json) | OPTION_SET(quiet),
     .run = run,
     .verdict = ERR_REFUSED,
 };

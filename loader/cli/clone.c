@@ -19,16 +19,21 @@ drive_both(struct workplace *w, struct export *x, struct load *l,
 static int
 clone_into(struct workplace *w, struct err *err)
 {
-    const struct export_params from = copying_export_params(w);
+    cleanup_(selection_freep) struct selection *selection = NULL;
     cleanup_(export_freep) struct export *x = NULL;
     cleanup_(load_freep) struct load *l = NULL;
     struct load_params to;
     enum account_end end;
+    struct export_params from;
     int r;
 
-    r = copying_confirm_load(w, err);
+    r = selecting(&selection, w->ctx->options, err);
     if (!r)
-        r = export_begin(&x, &from, w->dir, w->catalog, err);
+        r = copying_confirm_load(w, err);
+    if (r)
+        return r;
+    from = copying_export_params(w, selection);
+    r = export_begin(&x, &from, w->dir, w->catalog, err);
     if (r)
         return r;
     to = copying_load_params(w, export_facts(x));

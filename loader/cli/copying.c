@@ -58,13 +58,14 @@ limits(const struct options *o)
 }
 
 struct export_params
-copying_export_params(const struct workplace *w)
+copying_export_params(const struct workplace *w, struct selection *selection)
 {
     const struct options *o = w->ctx->options;
 
     return (struct export_params){
         .conninfo = o->source,
         .plan = {.chunk_size = o->chunk_size, .format = formats[o->format]},
+        .selection = selection,
         .codec = codecs[o->compress],
         .sink = sinks[o->io],
         .jobs = o->jobs,

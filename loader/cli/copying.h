@@ -6,6 +6,7 @@
  * parameters of an export and of a load.
  */
 
+#include "loader/cli/selecting.h"
 #include "loader/cli/workplace.h"
 #include "loader/source/export.h"
 #include "loader/target/load.h"
@@ -17,9 +18,10 @@
      OPTION_SET(cdc) | OPTION_SET(slot) | OPTION_SET(publication) |            \
      OPTION_SET(plugin) | OPTION_SET(slot_timeout) |                           \
      OPTION_SET(replica_identity) | OPTION_SET(keeper_hours) |                 \
-     OPTION_SET(roles) | OPTION_SET(max_rate) | OPTION_SET(max_replica_lag) |  \
-     OPTION_SET(max_active_sessions) | OPTION_SET(on_limit) |                  \
-     OPTION_SET(max_snapshot_age) | OPTION_SET(max_wal_retained))
+     OPTION_SET(roles) | SELECTING_OPTIONS | OPTION_SET(max_rate) |            \
+     OPTION_SET(max_replica_lag) | OPTION_SET(max_active_sessions) |           \
+     OPTION_SET(on_limit) | OPTION_SET(max_snapshot_age) |                     \
+     OPTION_SET(max_wal_retained))
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \
@@ -34,7 +36,9 @@
 /* The name of the plugin that was chosen. */
 const char *copying_plugin(const struct options *o);
 
-struct export_params copying_export_params(const struct workplace *w);
+/* The selection is borrowed. */
+struct export_params copying_export_params(const struct workplace *w,
+                                           struct selection *selection);
 /* What a load would take away is asked for, unless --yes was given. */
 int copying_confirm_load(const struct workplace *w, struct err *err);
 struct load_params copying_load_params(const struct workplace *w,

@@ -5,12 +5,17 @@
 static int
 export_into(struct workplace *w, struct err *err)
 {
-    const struct export_params p = copying_export_params(w);
+    cleanup_(selection_freep) struct selection *selection = NULL;
     cleanup_(export_freep) struct export *x = NULL;
     enum account_end end;
     struct lane lane;
+    struct export_params p;
     int r;
 
+    r = selecting(&selection, w->ctx->options, err);
+    if (r)
+        return r;
+    p = copying_export_params(w, selection);
     r = export_begin(&x, &p, w->dir, w->catalog, err);
     if (r)
         return r;

@@ -2,6 +2,7 @@
 #include "loader/source/keeper.h"
 
 #include "loader/cli/copying.h"
+#include "loader/cli/selecting.h"
 #include "loader/run/capture.h"
 
 /* The operand: a slot that is there already, from this log position. */
@@ -20,6 +21,7 @@ run(const struct command_context *ctx, struct err *err)
 {
     const struct options *o = ctx->options;
     cleanup_(run_dir_freep) struct run_dir *dir = NULL;
+    cleanup_(selection_freep) struct selection *selection = NULL;
     struct keeper_params p = {
         .conninfo = o->source,
         .hours = o->keeper_hours,
@@ -32,6 +34,9 @@ run(const struct command_context *ctx, struct err *err)
     int r;
 
     r = parse_operand(o, &p.slot_lsn, err);
+    if (!r)
+        r = selecting(&selection, o, err);
+    p.selection = selection;
     if (!r)
         r = run_dir_open(&dir, o->dir, RUN_DIR_LOOK, err);
     return r ? r : keeper_run(dir, &p, err);
@@ -46,6 +51,7 @@ const struct command command_keeper = {
     .requires = OPTION_SET(source) | OPTION_SET(dir),
     .takes = OPTION_SET(json) | OPTION_SET(cdc) | OPTION_SET(slot) |
              OPTION_SET(publication) | OPTION_SET(plugin) |
-             OPTION_SET(slot_timeout) | OPTION_SET(keeper_hours),
+             OPTION_SET(slot_timeout) | OPTION_SET(keeper_hours) |
+             SELECTING_OPTIONS,
     .run = run,
 };

@@ -82,6 +82,30 @@ option_parse_slot(const struct option_row *row, const char *text, void *field,
     return 0;
 }
 
+/* What a list's texts mean says who uses them. */
+int
+option_parse_list(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    struct option_list *list = field;
+    const char **texts;
+
+    if (!*text)
+        return fail_value(row, text, err);
+    texts = reallocarray(list->texts, list->n + 1, sizeof *texts);
+    if (!texts)
+        return err_nomem(err);
+    list->texts = texts;
+    texts[list->n++] = text;
+    return 0;
+}
+
+int
+option_is_list(const struct option_row *row)
+{
+    return row->parse == option_parse_list;
+}
+
 /* How many processors we may run on, which a container can make fewer than
    the machine has. */
 static unsigned

@@ -24,7 +24,11 @@ OPTION_KIND(flag);
 OPTION_KIND(slot);
 OPTION_KIND(seconds);
 OPTION_KIND(hours);
+OPTION_KIND(list);
 #undef OPTION_KIND
+
+/* May it be given several times? */
+int option_is_list(const struct option_row *row);
 
 /* The parameter of a connection string that is a secret ("password"), or NULL
    when it has none, or is no connection string. */

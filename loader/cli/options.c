@@ -2,6 +2,7 @@
 #include "loader/cli/options.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/cli/command.h"
@@ -105,7 +106,7 @@ set_option(struct options *o, const struct command *c,
         return err_set(err, ERR_USAGE,
                        "\"pghaul%s%s\" does not take option \"--%s\"",
                        *c->name ? " " : "", c->name, row->name);
-    if (o->given & bit)
+    if (o->given & bit && !option_is_list(row))
         return err_set(err, ERR_USAGE, "option \"--%s\" is given twice",
                        row->name);
     o->given |= bit;
@@ -195,7 +196,7 @@ find_entry_row(const struct config *file, const struct config_entry *e,
     if (UINT64_C(1) << (row - option_rows) & NOT_IN_FILE)
         return config_fail(file, e->at, err,
                            "option \"--%s\" cannot stand in a file", row->name);
-    if (e->is_list)
+    if (e->is_list && !option_is_list(row))
         return config_fail(file, e->at, err, "option \"--%s\" takes one value",
                            row->name);
     *ret = row;
@@ -244,16 +245,28 @@ take_value(struct options *o, const struct config *file,
     return 1;
 }
 
+static int
+take_values(struct options *o, const struct config *file,
+            const struct option_row *row, const struct config_entry *e,
+            struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < e->n_values && r >= 0; i++)
+        r = take_value(o, file, row, &e->values[i], err);
+    return r;
+}
+
 /*
  * What the command line says is left as it is.  What another command takes is
  * looked at and passed over: one file serves all commands of a run.
  */
 static int
-take_file(struct options *o, const struct command *c, struct err *err)
+take_file(struct options *o, struct options *unused, const struct command *c,
+          struct err *err)
 {
     const struct config *file = o->file;
     uint64_t on_line = o->given;
-    struct options unused = {0};
 
     for (size_t i = 0; i < file->n_entries; i++) {
         const struct config_entry *e = &file->entries[i];
@@ -265,7 +278,7 @@ take_file(struct options *o, const struct command *c, struct err *err)
             return -1;
         bit = UINT64_C(1) << (row - option_rows);
         wanted = options_of(c) & bit && !is_settled(on_line, row);
-        r = take_value(wanted ? o : &unused, file, row, &e->values[0], err);
+        r = take_values(wanted ? o : unused, file, row, e, err);
         if (r < 0)
             return r;
         if (wanted && r > 0)
@@ -277,12 +290,16 @@ take_file(struct options *o, const struct command *c, struct err *err)
 static int
 read_file(struct options *o, const struct command *c, struct err *err)
 {
+    struct options unused = {0};
     int r;
 
     if (!o->config || o->help)
         return 0;
     r = config_read(&o->file, o->config, err);
-    return r ? r : take_file(o, c, err);
+    if (!r)
+        r = take_file(o, &unused, c, err);
+    options_clear(&unused);
+    return r;
 }
 
 /* ---- all of it ---- */
@@ -358,6 +375,10 @@ options_parse(struct options *ret, const struct command *c, int argc,
 void
 options_clear(struct options *o)
 {
+    for (unsigned i = 0; i < N_OPTIONS; i++)
+        if (option_is_list(&option_rows[i]))
+            free(((struct option_list *)((char *)o + option_rows[i].offset))
+                     ->texts);
     config_free(o->file);
     *o = (struct options){0};
 }

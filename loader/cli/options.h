@@ -5,8 +5,9 @@
  * Options: one table, options.def, expanded into all that speaks of options.
  *
  * Names are exact: "--sou" is not "--source" today and something else after
- * the next release.  An option is given once.  What one command does not
- * take, or two options that contradict each other, is an error, not ignored.
+ * the next release.  An option is given once, or, when it is a list, as often
+ * as one likes (of one that is in the file and on the command line, the latter's
+ * are taken, and none of the file's).  What one command does not take, or two options that contradict each other, is an error, not ignored.
  *
  * What stands in the file of --config goes the same way, with the names as
  * keys; the command line wins over it, and what only another command takes is
@@ -60,6 +61,12 @@ enum option_progress {
     OPTION_PROGRESS_NONE,
 };
 
+/* One that may be given several times; in the order given. */
+struct option_list {
+    const char **texts; /* owned, not what it points to */
+    unsigned n;
+};
+
 /* What an option of each kind becomes. */
 #define OPTION_FIELD_slot(field) const char *field
 #define OPTION_FIELD_seconds(field) unsigned field
@@ -73,6 +80,7 @@ enum option_progress {
 #define OPTION_FIELD_count(field) uint64_t field
 #define OPTION_FIELD_choice(field) enum option_##field field
 #define OPTION_FIELD_flag(field) int field
+#define OPTION_FIELD_list(field) struct option_list field
 
 /* Texts point into argv or the file; those not given and without a default are
    NULL. */

@@ -109,6 +109,8 @@ make_schema(struct catalog *c, struct err *err)
         return r;
     r = catalog_db_script(c, err, catalog_schema);
     if (r == 0)
+        r = catalog_db_script(c, err, catalog_schema_rest);
+    if (r == 0)
         r = catalog_db_script(c, err, catalog_capture_schema);
     if (r == 0)
         r = catalog_db_script(c, err, mark);

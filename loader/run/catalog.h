@@ -258,6 +258,9 @@ struct catalog_skip {
     char *name;
     char *reason;
     int harmless; /* a rule of the user's, or made again in another way */
+    /* The object of the schema that a load leaves out: as pg_depend names it,
+       by the OID of its catalogue and its own.  0: none. */
+    uint32_t class_oid, oid;
 };
 
 struct catalog_skip *catalog_skip_free(struct catalog_skip *s);
@@ -266,6 +269,9 @@ int catalog_add_skip(struct catalog *c, const struct catalog_skip *s,
                      struct err *err);
 int catalog_next_skip(struct catalog *c, uint64_t *cursor,
                       struct catalog_skip **ret, struct err *err);
+/* Does a load leave this object out? */
+int catalog_leaves_out(struct catalog *c, uint32_t class_oid, uint32_t oid,
+                       int *ret, struct err *err);
 
 /* ---- a new load, and what all show ---- */
 

@@ -25,7 +25,8 @@ struct catalog {
 };
 
 /* catalog_schema.c: what is in the file, what is this process's alone. */
-extern const char catalog_schema[], catalog_capture_schema[];
+extern const char catalog_schema[], catalog_schema_rest[];
+extern const char catalog_capture_schema[];
 extern const char catalog_temp_schema[];
 
 /* A statement, a value. */

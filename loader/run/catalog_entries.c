@@ -207,9 +207,26 @@ catalog_add_skip(struct catalog *c, const struct catalog_skip *s,
 {
     return catalog_db_run(c, err,
                           SQL("INSERT INTO skips(kind, schema, name, reason,"
-                              " harmless) VALUES(?, ?, ?, ?, ?)"),
+                              " harmless, class_oid, oid)"
+                              " VALUES(?, ?, ?, ?, ?, ?, ?)"),
                           TEXT(s->kind), TEXT(s->schema), TEXT(s->name),
-                          TEXT(s->reason), INT(s->harmless));
+                          TEXT(s->reason), INT(s->harmless), REF(s->class_oid),
+                          REF(s->oid));
+}
+
+int
+catalog_leaves_out(struct catalog *c, uint32_t class_oid, uint32_t oid,
+                   int *ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(c, err, &q,
+                         SQL("SELECT 1 FROM skips"
+                             " WHERE class_oid = ? AND oid = ?"),
+                         INT(class_oid), INT(oid));
+    *ret = r == 0;
+    return r == CATALOG_E_NONE ? 0 : r;
 }
 
 int
@@ -221,7 +238,8 @@ catalog_next_skip(struct catalog *c, uint64_t *cursor,
     int r;
 
     r = catalog_db_query(c, err, &q,
-                         SQL("SELECT id, kind, schema, name, reason, harmless"
+                         SQL("SELECT id, kind, schema, name, reason, harmless,"
+                             " class_oid, oid"
                              " FROM skips WHERE id > ? ORDER BY id LIMIT 1"),
                          INT(*cursor));
     if (r)
@@ -235,6 +253,8 @@ catalog_next_skip(struct catalog *c, uint64_t *cursor,
         .name = catalog_db_text(q, 3),
         .reason = catalog_db_text(q, 4),
         .harmless = sqlite3_column_int(q, 5),
+        .class_oid = (uint32_t)catalog_db_u64(q, 6),
+        .oid = (uint32_t)catalog_db_u64(q, 7),
     };
     if (!s->kind || !s->schema || !s->name || !s->reason)
         return err_nomem(err);

@@ -132,7 +132,9 @@ read_facts(const struct manifest_at *root, struct facts *f, struct err *err)
     if (facts_parse_run(f))
         return err_set(err, ERR_CORRUPT, "catalog.json: run is not a UUID");
     r = read_name(&source, "database", &f->database, err);
-    return r ? r : read_name(&source, "conninfo", &f->source, err);
+    if (!r)
+        r = read_name(&source, "conninfo", &f->source, err);
+    return r ? r : read_optional(&source, "selection", &f->selection, err);
 }
 
 static int
@@ -368,6 +370,10 @@ read_skip(struct catalog *c, const struct manifest_at *at, struct err *err)
     if (!s)
         return err_nomem(err);
     s->harmless = manifest_bool(at, "harmless");
+    if (manifest_has(at, "class")) {
+        s->class_oid = (uint32_t)manifest_u64(at, "class", 1, UINT32_MAX);
+        s->oid = (uint32_t)manifest_u64(at, "oid", 1, UINT32_MAX);
+    }
     r = read_name(at, "kind", &s->kind, err);
     if (!r)
         r = read_name(at, "schema", &s->schema, err);

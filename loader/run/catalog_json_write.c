@@ -62,6 +62,7 @@ source_json(const struct facts *f)
     json_object_set_new(o, "encoding", json_string(f->encoding));
     set_number(o, "version", (uint64_t)f->version);
     set_name(o, "conninfo", f->source);
+    set_optional(o, "selection", f->selection);
     return o;
 }
 
@@ -284,6 +285,10 @@ write_skips(struct manifest_writer *w, struct catalog *c, struct err *err)
         set_name(o, "name", s->name);
         set_name(o, "reason", s->reason);
         json_object_set_new(o, "harmless", json_boolean(s->harmless));
+        if (s->class_oid) {
+            set_number(o, "class", s->class_oid);
+            set_number(o, "oid", s->oid);
+        }
         r = manifest_writer_element(w, o, err);
     }
     return r == CATALOG_E_NONE ? manifest_writer_array_end(w, err) : r;

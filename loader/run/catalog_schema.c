@@ -122,8 +122,10 @@ const char catalog_schema[] =
     "  id INTEGER PRIMARY KEY,"
     "  table_id INTEGER UNIQUE REFERENCES tables,"
     "  entry_id INTEGER UNIQUE REFERENCES entries,"
-    "  why TEXT NOT NULL) STRICT;"
+    "  why TEXT NOT NULL) STRICT;";
 
+/* What is set at the end of a load, and what is not copied. */
+const char catalog_schema_rest[] =
     "CREATE TABLE sequences("
     "  id INTEGER PRIMARY KEY,"
     "  schema TEXT NOT NULL,"
@@ -132,12 +134,15 @@ const char catalog_schema[] =
     "  is_called INTEGER NOT NULL) STRICT;"
 
     "CREATE TABLE skips("
-    "  id INTEGER PRIMARY KEY,"
-    "  kind TEXT NOT NULL,"
-    "  schema TEXT NOT NULL,"
-    "  name TEXT NOT NULL,"
-    "  reason TEXT NOT NULL,"
-    "  harmless INTEGER NOT NULL) STRICT;";
+    " id INTEGER PRIMARY KEY,"
+    " kind TEXT NOT NULL,"
+    " schema TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " harmless INTEGER NOT NULL,"
+    " class_oid INTEGER," /* of the object that a load leaves out */
+    " oid INTEGER) STRICT;"
+    "CREATE INDEX skips_by_oid ON skips(class_oid, oid);";
 
 /* What was made at the source for change data capture (capture.h). */
 const char catalog_capture_schema[] =

@@ -158,6 +158,8 @@ facts_read(struct facts *ret, struct catalog *c, struct err *err)
     if (!r)
         r = read_text(c, "source.conninfo", &f.source, err);
     if (!r)
+        r = read_text(c, "export.selection", &f.selection, err);
+    if (!r)
         r = read_schema(&f, c, err);
     if (!r)
         r = read_documents(&f, c, err);
@@ -186,6 +188,7 @@ facts_write(const struct facts *f, struct catalog *c, struct err *err)
         {"source.database", f->database},
         {"source.encoding", f->encoding},
         {"source.conninfo", f->source},
+        {"export.selection", f->selection},
         {"schema.sha256", sha256},
     };
     int r = 0;
@@ -214,6 +217,7 @@ facts_clear(struct facts *f)
     free(f->database);
     free(f->encoding);
     free(f->source);
+    free(f->selection);
     *f = (struct facts){0};
 }
 

@@ -40,8 +40,9 @@ struct facts {
     char *system_id; /* of the source cluster */
     char *database;  /* its name there */
     char *encoding;
-    int version;                     /* of the source server: 150018 */
-    char *source;                    /* where it came from, without secrets */
+    int version;     /* of the source server: 150018 */
+    char *source;    /* where it came from, without secrets */
+    char *selection; /* what of it: selection_text(); NULL: all */
     unsigned char schema_sha256[32]; /* of data/schema.dump */
     struct {
         int present;

@@ -79,7 +79,12 @@ learn(struct export *x, struct facts *f, struct err *err)
         return r;
     f->version = session_server_version(x->session);
     f->encoding = strdup(session_encoding(x->session));
-    return f->encoding ? 0 : err_nomem(err);
+    if (!f->encoding)
+        return err_nomem(err);
+    if (selection_is_all(x->params.selection))
+        return 0;
+    f->selection = selection_text(x->params.selection);
+    return f->selection ? 0 : err_nomem(err);
 }
 
 /* A directory belongs to one database of one cluster. */
@@ -196,9 +201,17 @@ plan(struct export *x, const struct keeper_look *keeper, struct facts *now,
         r = planner_run(&x->params.plan, x->session, x->catalog, err);
     if (!r && x->params.roles)
         r = roles_write(x->dir, x->session, now, err);
-    return r ? r
-             : schema_dump(x->dir, x->params.conninfo, x->session,
-                           keeper->snapshots[0], x->params.stop, err);
+    if (r)
+        return r;
+    return schema_dump(x->dir,
+                       &(struct schema_dump_params){
+                           .conninfo = x->params.conninfo,
+                           .snapshot = keeper->snapshots[0],
+                           .session = x->session,
+                           .selection = x->params.selection,
+                           .stop = x->params.stop,
+                       },
+                       err);
 }
 
 static int
@@ -244,6 +257,7 @@ start_keeper(struct export *x, struct keeper_look *keeper, struct err *err)
 {
     struct keeper_params p = {
         .conninfo = x->params.conninfo,
+        .selection = x->params.selection,
         .hours = x->params.keeper_hours,
         .slot_timeout_s = x->params.slot_timeout_s,
         .stop = x->params.stop,
@@ -343,8 +357,10 @@ take_snapshot(struct export *x, struct facts *now, struct err *err)
 static int
 begin_new(struct export *x, struct facts *now, struct err *err)
 {
-    int r = clean_up(x, err);
+    int r = selection_prepare(x->params.selection, x->session, err);
 
+    if (!r)
+        r = clean_up(x, err);
     if (!r)
         r = take_snapshot(x, now, err);
     if (r != CAPTURING_E_MOVED)
@@ -439,6 +455,36 @@ require_roles(const struct export *x, struct err *err)
                          "what is staged.");
 }
 
+/* "--table=a --exclude-table=b" from the lines of a selection's text. */
+static const char *
+show_selection(char *text)
+{
+    if (!text || !*text)
+        return "everything";
+    for (char *c = text; *c; c++)
+        if (*c == '\n')
+            *c = c[1] ? ' ' : '\0';
+    return text;
+}
+
+static int
+require_same_selection(struct export *x, const struct facts *now,
+                       struct err *err)
+{
+    cleanup_(freep) char *was = NULL, *is = NULL;
+
+    if (strcmp(x->facts.selection ? x->facts.selection : "",
+               now->selection ? now->selection : "") == 0)
+        return 0;
+    was = strdup(x->facts.selection ? x->facts.selection : "");
+    is = strdup(now->selection ? now->selection : "");
+    err_set(err, ERR_REFUSED, "this run was begun with another selection");
+    err_detail(err, "It is of %s; this is %s.", show_selection(was),
+               show_selection(is));
+    return err_hint(err, "Give the options that it was begun with, or "
+                         "--start-over to throw away what is staged.");
+}
+
 /* Go on with what is there, or begin anew. */
 static int
 decide(struct export *x, struct facts *now, struct err *err)
@@ -446,8 +492,10 @@ decide(struct export *x, struct facts *now, struct err *err)
     int complete = 0, r = 0;
 
     if (x->facts.state != FACTS_NEW && !x->params.start_over) {
-        r = capturing_require_same(x->params.cdc ? &x->params.capture : NULL,
-                                   x->catalog, err);
+        r = require_same_selection(x, now, err);
+        if (!r)
+            r = capturing_require_same(
+                x->params.cdc ? &x->params.capture : NULL, x->catalog, err);
         if (!r)
             r = require_roles(x, err);
         if (!r)
@@ -491,6 +539,7 @@ export_begin(struct export **ret, const struct export_params *p,
     if (!x)
         return err_nomem(err);
     x->params = *p;
+    x->params.plan.selection = p->selection;
     x->dir = dir;
     x->catalog = c;
     session = session_params(x);

@@ -15,7 +15,8 @@
  *     STAGED     nothing is left to do, but to seal the directory if a crash
  *                has kept that from being done
  *
- * Files of two snapshots are never mixed: a run begun again has a new id.
+ * Files of two snapshots are never mixed: a run begun again has a new id.  Nor
+ * are two selections: going on with another one is ERR_REFUSED.
  *
  * With a slot (capturing.h) the source's tables are planned twice: to publish
  * them, and in the slot's snapshot, which must show the same.  When a run is
@@ -47,6 +48,7 @@ struct export;
 struct export_params {
     const char *conninfo;
     struct planner_params plan;
+    struct selection *selection; /* what of it; not prepared; or NULL: all */
     enum frame_codec codec;
     enum sink_choice sink;
     unsigned jobs;

@@ -33,9 +33,22 @@ enum {
 
 /* The words for it; numbers need room of their own. */
 struct words {
-    const char *argv[24];
+    const char **argv;
+    char **patterns; /* owned, the last of argv */
+    unsigned n_patterns;
     char hours[16], timeout[16], lsn[CAPTURE_LSN];
 };
+
+enum { WORDS_BESIDES = 24 };
+
+static void
+free_words(struct words *w)
+{
+    for (unsigned i = 0; i < w->n_patterns; i++)
+        free(w->patterns[i]);
+    free(w->patterns);
+    free(w->argv);
+}
 
 static void
 add_words(struct words *w, unsigned *n, const char *option, const char *value)
@@ -46,13 +59,33 @@ add_words(struct words *w, unsigned *n, const char *option, const char *value)
     w->argv[(*n)++] = value;
 }
 
+/* A pattern stands in one word with its option: it may begin with a dash. */
+static int
+choose_patterns(struct words *w, const struct selection *selection,
+                struct err *err)
+{
+    unsigned n = 0;
+
+    while (selection_option(selection, n))
+        n++;
+    w->patterns = calloc(n + 1, sizeof *w->patterns);
+    w->argv = calloc(WORDS_BESIDES + n + 1, sizeof *w->argv);
+    if (!w->patterns || !w->argv)
+        return err_nomem(err);
+    for (; w->n_patterns < n; w->n_patterns++)
+        if (asprintf(&w->patterns[w->n_patterns], "%s=%s",
+                     selection_option(selection, w->n_patterns),
+                     selection_pattern(selection, w->n_patterns)) < 0)
+            return err_nomem(err);
+    return 0;
+}
+
 static void
 choose_words(struct words *w, const struct run_dir *dir,
              const struct keeper_params *p, const char *conninfo)
 {
     unsigned n = 0;
 
-    *w = (struct words){0};
     snprintf(w->hours, sizeof w->hours, "%u", p->hours);
     snprintf(w->timeout, sizeof w->timeout, "%u", p->slot_timeout_s);
     w->argv[n++] = "pghaul";
@@ -61,6 +94,8 @@ choose_words(struct words *w, const struct run_dir *dir,
     add_words(w, &n, "--source", conninfo);
     add_words(w, &n, "--dir", run_dir_path(dir));
     add_words(w, &n, "--keeper-hours", w->hours);
+    for (unsigned i = 0; i < w->n_patterns; i++)
+        w->argv[n++] = w->patterns[i];
     if (!p->slot)
         return;
     w->argv[n++] = "--cdc";
@@ -232,14 +267,18 @@ keeper_start(const struct run_dir *dir, const struct keeper_params *p,
              struct keeper_look *ret, struct err *err)
 {
     struct conninfo_child db;
-    struct words words;
+    struct words words = {0};
     int r;
 
     r = conninfo_child_new(&db, p->conninfo, err);
     if (r)
         return r;
-    choose_words(&words, dir, p, db.conninfo);
-    r = ask_keeper(&words, &db, p, err);
+    r = choose_patterns(&words, p->selection, err);
+    if (!r) {
+        choose_words(&words, dir, p, db.conninfo);
+        r = ask_keeper(&words, &db, p, err);
+    }
+    free_words(&words);
     conninfo_child_free(&db);
     if (!r)
         r = keeper_look(dir, ret, err);

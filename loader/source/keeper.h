@@ -37,6 +37,7 @@
 #include "loader/pg/session.h"
 #include "loader/run/progress.h"
 #include "loader/run/run_dir.h"
+#include "loader/source/selection.h"
 
 enum {
     KEEPER_HOLDERS = 2,
@@ -60,7 +61,8 @@ struct keeper_look {
 /* What it is to keep. */
 struct keeper_params {
     const char *conninfo;
-    unsigned hours; /* the time that it may last */
+    struct selection *selection; /* of the tables to be locked; or NULL */
+    unsigned hours;              /* the time that it may last */
     /* A slot to make, and to take the snapshot from; NULL: none. */
     const char *slot;
     const char *plugin;

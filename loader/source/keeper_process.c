@@ -31,6 +31,7 @@ struct keeper {
     const struct run_dir *dir;
     struct session_params session;
     struct keeper_slot *slot; /* NULL: there is none */
+    struct selection *selection;
     struct holder holders[KEEPER_HOLDERS];
     int locker; /* the holder that has the locks */
     char origin[64];
@@ -97,7 +98,9 @@ take_first(struct keeper *k, struct err *err)
     if (!r)
         r = vitals_begin(&k->measured_from, h->session, k->params->slot, err);
     if (!r)
-        r = locks_take(h->snapshot, LOCKS_WAIT_S, err);
+        r = selection_prepare(k->selection, h->session, err);
+    if (!r)
+        r = locks_take(h->snapshot, k->selection, LOCKS_WAIT_S, err);
     if (!r)
         snprintf(k->origin, sizeof k->origin, "%s", snapshot_id(h->snapshot));
     if (!r)
@@ -138,7 +141,7 @@ repair(struct keeper *k, struct err *err)
     int r, done = 0;
 
     if (!k->holders[k->locker].snapshot) {
-        r = locks_take(alive->snapshot, LOCKS_WAIT_S, err);
+        r = locks_take(alive->snapshot, k->selection, LOCKS_WAIT_S, err);
         if (r)
             return r;
         k->locker = (int)(alive - k->holders);
@@ -359,6 +362,7 @@ keeper_run(const struct run_dir *dir, const struct keeper_params *p,
                     .side = SESSION_SOURCE,
                     .purpose = "keeper",
                     .stop = p->stop},
+        .selection = p->selection,
     };
     cleanup_(fd_closep) int lock_fd = -1;
     int r;

@@ -38,17 +38,19 @@ lock_page(void *arg, const PGresult *page, struct err *err)
  * more can be asked.
  */
 static int
-count_tables(struct session *s, PGresult **ret, struct err *err)
+count_tables(const struct relations *tables, PGresult **ret, struct err *err)
 {
-    static const char sql[] =
+    static const char count[] =
         "SELECT n, pg_catalog.current_setting('max_locks_per_transaction'),"
         " greatest(64, pg_catalog.ceil(2.0 * n"
         "  / (pg_catalog.current_setting('max_connections')::int"
         "   + pg_catalog.current_setting('max_prepared_transactions')::int)))"
         " FROM (SELECT pg_catalog.count(*) AS n " RELATIONS_FROM
-        "  AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't') AS x";
+        "  AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'"
+        "  AND" SELECTION_KEEPS ") AS x";
+    cleanup_(freep) char *sql = selection_query(tables->selection, count);
 
-    return session_query(s, sql, ret, err);
+    return sql ? session_query(tables->session, sql, ret, err) : err_nomem(err);
 }
 
 static int
@@ -66,16 +68,17 @@ refuse_full(const PGresult *count, struct err *err)
 }
 
 int
-locks_take(struct snapshot *n, unsigned wait_s, struct err *err)
+locks_take(struct snapshot *n, const struct selection *selection,
+           unsigned wait_s, struct err *err)
 {
     cleanup_(session_clearp) PGresult *count = NULL;
     struct locks l = {n, wait_s};
+    const struct relations tables = {snapshot_session(n), selection, "{r,p}"};
     int r;
 
-    r = count_tables(snapshot_session(n), &count, err);
+    r = count_tables(&tables, &count, err);
     if (!r)
-        r = relations_each_page(snapshot_session(n), "{r,p}", lock_page, &l,
-                                err);
+        r = relations_each_page(&tables, lock_page, &l, err);
     /* out_of_memory: of a lock statement, that is the lock table */
     return r && count && strcmp(err->sqlstate, "53200") == 0
                ? refuse_full(count, err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/source/planner.h"
 
+#include "loader/source/left_out.h"
 #include "loader/source/plan_large_objects.h"
 #include "loader/source/planner_private.h"
 
@@ -18,6 +19,8 @@ planner_run(const struct planner_params *params, struct session *s,
         r = params->no_large_objects
                 ? plan_no_large_objects(s, c, err)
                 : plan_large_objects(params->chunk_size, s, c, err);
+    if (!r)
+        r = left_out_record(params->selection, s, c, err);
     if (!r)
         r = planner_skips(&p, err);
     if (!r)

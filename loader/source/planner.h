@@ -20,12 +20,13 @@
  * The large objects are cut into ranges of OIDs (plan_large_objects.h).
  *
  * Every relation of the database comes out as a table, a sequence or a skip
- * with its reason.
+ * with its reason; those that the selection leaves out as one skip a pattern.
  */
 
 #include "io/err.h"
 #include "loader/pg/session.h"
 #include "loader/run/catalog.h"
+#include "loader/source/selection.h"
 
 enum planner_format {
     PLANNER_AUTO, /* binary where every column's type is on the vetted list */
@@ -36,7 +37,8 @@ enum planner_format {
 struct planner_params {
     uint64_t chunk_size; /* bytes */
     enum planner_format format;
-    int no_large_objects; /* leave them out, and say so */
+    int no_large_objects;              /* leave them out, and say so */
+    const struct selection *selection; /* prepared, or NULL: all */
 };
 
 /*

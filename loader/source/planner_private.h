@@ -33,7 +33,7 @@ int planner_sequences(struct planner *p, struct err *err);
 int planner_skips(struct planner *p, struct err *err);
 
 /*
- * WITH RECURSIVE: the leaves below what is partitioned by something that is
+ * Behind selection_sql(): the leaves below what is partitioned by something that is
  * another in every database, as planner_roots (oid, root, root_schema,
  * root_name, columns, sound).  Their rows may belong into other leaves of the
  * copy, so they are loaded through root, the topmost such table above them.

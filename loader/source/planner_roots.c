@@ -3,7 +3,7 @@
 
 const char planner_roots[] =
     /* What is hashed; no type: an expression. */
-    "WITH RECURSIVE hashed (root, class, type, coll) AS ("
+    ", hashed (root, class, type, coll) AS ("
     " SELECT p.partrelid, k.class, a.atttypid, k.coll"
     " FROM pg_catalog.pg_partitioned_table p CROSS JOIN LATERAL"
     "  ROWS FROM (pg_catalog.unnest(p.partclass::oid[]),"

@@ -70,5 +70,8 @@ add_sequences(void *arg, const PGresult *page, struct err *err)
 int
 planner_sequences(struct planner *p, struct err *err)
 {
-    return relations_each_page(p->session, "{S}", add_sequences, p, err);
+    const struct relations sequences = {p->session, p->params->selection,
+                                        "{S}"};
+
+    return relations_each_page(&sequences, add_sequences, p, err);
 }

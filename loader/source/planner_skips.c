@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <stdio.h>
 
+#include "loader/source/left_out_sql.h"
 #include "loader/source/planner_private.h"
 #include "loader/source/relations.h"
 
-/* Queries for kind, schema, name, reason, harmless. */
+/* Queries for kind, schema, name, reason, harmless; behind selection_sql(). */
 static const char *const lists[] = {
     "SELECT 'foreign table', n.nspname, c.relname,"
     " 'its rows stay on the foreign server; the definition is copied', "
-    "true " RELATIONS_FROM "AND c.relkind = 'f'",
+    "true " RELATIONS_FROM "AND c.relkind = 'f' AND" SELECTION_KEEPS,
 
-    "SELECT 'materialized view', n.nspname, c.relname,"
-    " 'refreshed on the target', true " RELATIONS_FROM "AND c.relkind = 'm'",
+    LEFT_OUT_GONE " SELECT 'materialized view', n.nspname, c.relname,"
+                  " 'refreshed on the target', true " RELATIONS_FROM
+                  "AND c.relkind = 'm' AND NOT EXISTS (SELECT FROM gone g"
+                  " WHERE g.objid = c.oid AND g.classid = " PG_CLASS ")",
 
     "SELECT 'schema', '', nspname, 'the ledger of an earlier load', true"
     " FROM pg_catalog.pg_namespace"
@@ -21,7 +24,8 @@ static const char *const lists[] = {
     "SELECT 'index', n.nspname, c.relname, 'it is not valid at the source',"
     " true " RELATIONS_TABLES "JOIN pg_catalog.pg_index i"
     " ON i.indexrelid = c.oid AND NOT i.indisvalid " RELATIONS_WHERE
-    "AND c.relkind = 'i'",
+    "AND c.relkind = 'i'"
+    " AND NOT EXISTS (SELECT FROM left_out l WHERE l.oid = i.indrelid)",
 
     "SELECT 'publication', '', pubname, 'a copy does not publish', true"
     " FROM pg_catalog.pg_publication",
@@ -38,7 +42,7 @@ static const char list_unsound[] =
     " partitions of the copy, and some of these are foreign, or unlogged when"
     " others are not', false " RELATIONS_TABLES
     "JOIN planner_roots r ON r.oid = c.oid AND NOT r.sound " RELATIONS_WHERE
-    "AND c.relkind = 'r'";
+    "AND c.relkind = 'r' AND" SELECTION_KEEPS;
 
 static int
 visit(void *arg, const PGresult *row, struct err *err)
@@ -56,6 +60,14 @@ visit(void *arg, const PGresult *row, struct err *err)
 }
 
 static int
+add_list(struct planner *p, const char *list, struct err *err)
+{
+    cleanup_(freep) char *sql = selection_query(p->params->selection, list);
+
+    return sql ? session_each(p->session, sql, visit, p, err) : err_nomem(err);
+}
+
+static int
 add_unsound(struct planner *p, struct err *err)
 {
     char *sql;
@@ -63,7 +75,7 @@ add_unsound(struct planner *p, struct err *err)
 
     if (asprintf(&sql, "%s%s", planner_roots, list_unsound) < 0)
         return err_nomem(err);
-    r = session_each(p->session, sql, visit, p, err);
+    r = add_list(p, sql, err);
     free(sql);
     return r;
 }
@@ -74,6 +86,6 @@ planner_skips(struct planner *p, struct err *err)
     int r = 0;
 
     for (unsigned i = 0; i < sizeof lists / sizeof *lists && !r; i++)
-        r = session_each(p->session, lists[i], visit, p, err);
+        r = add_list(p, lists[i], err);
     return r ? r : add_unsound(p, err);
 }

@@ -53,7 +53,7 @@ static const char list_tables[] =
     "LEFT JOIN planner_roots r ON r.oid = c.oid "
     "LEFT JOIN extensions x ON x.oid = c.oid " RELATIONS_WHERE
     "AND c.relkind = 'r' AND c.relpersistence <> 't'"
-    " AND r.sound IS NOT FALSE) "
+    " AND r.sound IS NOT FALSE AND" SELECTION_KEEPS ") "
     "SELECT t.oid, t.nspname, t.relname, t.amname = 'heap', t.replaced,"
     " t.n_heap / pg_catalog.current_setting('block_size')::int,"
     " t.n_heap + t.n_toast, t.relfilenode, t.root_schema, t.root_name,"
@@ -302,7 +302,8 @@ planner_tables(struct planner *p, struct err *err)
     char *sql;
     int r;
 
-    if (asprintf(&sql, "%s%s", planner_roots, list_tables) < 0)
+    if (asprintf(&sql, "%s%s%s", selection_sql(p->params->selection),
+                 planner_roots, list_tables) < 0)
         return err_nomem(err);
     r = cursor_each_page(p->session, sql, PAGE, visit_page, &x, err);
     free(sql);

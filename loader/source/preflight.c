@@ -160,13 +160,14 @@ static const struct question holders = {
 };
 
 static int
-check_locks(struct session *s, struct findings *f, struct err *err)
+check_locks(const struct preflight_params *p, struct session *s,
+            struct findings *f, struct err *err)
 {
     cleanup_(snapshot_freep) struct snapshot *n = NULL;
     int r = snapshot_take(&n, s, err);
 
     if (!r)
-        r = locks_take(n, LOCK_WAIT_S, err);
+        r = locks_take(n, p->selection, LOCK_WAIT_S, err);
     n = snapshot_free(n);
     if (r && strcmp(err->sqlstate, "55P03") == 0) /* lock_not_available */
         return question_ask(&holders, s, NULL, f, err);
@@ -200,27 +201,31 @@ free_bytes(const char *dir, uint64_t *ret, struct err *err)
 
 /* Half the size of the tables: they compress, but have no indexes here. */
 static int
-check_disk(const char *dir, struct session *s, struct findings *f,
-           struct err *err)
+check_disk(const struct preflight_params *p, struct session *s,
+           struct findings *f, struct err *err)
 {
     cleanup_(session_clearp) PGresult *res = NULL;
     char has[QUANTITY_SIZE], needs[QUANTITY_SIZE], seen[3 * QUANTITY_SIZE];
     struct finding found = {
         "disk", FINDING_OK, seen,
         "Give a --dir with more room.  How well rows compress is not known."};
+    cleanup_(freep) char *sql = NULL;
     uint64_t room = 0, estimate;
 
-    if (free_bytes(dir, &room, err))
+    if (free_bytes(p->dir, &room, err))
         return findings_add(f,
                             &(struct finding){"disk", FINDING_ERROR,
                                               err->message,
                                               "Make the directory above."},
                             err);
-    if (session_query(s,
-                      "SELECT coalesce(sum(pg_table_size(c.oid)), 0)"
-                      "::bigint " RELATIONS_FROM
-                      "AND c.relkind = 'r' AND c.relpersistence <> 't'",
-                      &res, err))
+    sql = selection_query(p->selection,
+                          "SELECT coalesce(sum(pg_table_size(c.oid)), 0)"
+                          "::bigint " RELATIONS_FROM
+                          "AND c.relkind = 'r' AND c.relpersistence <> 't'"
+                          " AND" SELECTION_KEEPS);
+    if (!sql)
+        return err_nomem(err);
+    if (session_query(s, sql, &res, err))
         return question_failed(f, found.name, FINDING_WARNING, err);
     estimate = strtoull(PQgetvalue(res, 0, 0), NULL, 10) / 2;
     if (estimate > room)
@@ -247,19 +252,21 @@ preflight_run(const struct preflight_params *p, struct findings *f,
     r = session_open(&s, &params, err);
     if (!r)
         r = check_server(s, f, err);
+    if (!r && selection_prepare(p->selection, s, err))
+        return question_failed(f, "selection", FINDING_ERROR, err);
     if (!r)
-        r = preflight_ask_rights(s, f, err);
+        r = preflight_ask_rights(p, s, f, err);
     if (!r)
         r = check_snapshot(p, s, f, err);
     if (!r)
         r = question_connections(s, "connections", p->jobs + KEEPER_AND_PLAN, f,
                                  err);
     if (!r)
-        r = check_locks(s, f, err);
+        r = check_locks(p, s, f, err);
     if (!r)
-        r = preflight_ask_source(s, f, err);
+        r = preflight_ask_source(p, s, f, err);
     if (!r && p->dir)
-        r = check_disk(p->dir, s, f, err);
+        r = check_disk(p, s, f, err);
     if (!r && p->target)
         r = preflight_target(p, s, f, err);
     return r;

@@ -12,11 +12,13 @@
 #include "io/stop.h"
 #include "loader/pg/session.h"
 #include "loader/source/findings.h"
+#include "loader/source/selection.h"
 
 struct preflight_params {
     const char *source;
-    const char *target; /* may be NULL */
-    const char *dir;    /* the run directory to be; may be NULL */
+    const char *target;          /* may be NULL */
+    const char *dir;             /* the run directory to be; may be NULL */
+    struct selection *selection; /* may be NULL */
     unsigned jobs;
     const struct stop *stop;
 };
@@ -29,9 +31,11 @@ int preflight_run(const struct preflight_params *p, struct findings *f,
 /* ---- its parts ---- */
 
 /* What is asked of the source, before and after the attempts. */
-int preflight_ask_rights(struct session *source, struct findings *f,
+int preflight_ask_rights(const struct preflight_params *p,
+                         struct session *source, struct findings *f,
                          struct err *err);
-int preflight_ask_source(struct session *source, struct findings *f,
+int preflight_ask_source(const struct preflight_params *p,
+                         struct session *source, struct findings *f,
                          struct err *err);
 
 int preflight_target(const struct preflight_params *p, struct session *source,

@@ -4,7 +4,8 @@
 #include "loader/source/relations.h"
 
 #define NAMES_OF_RELATIONS                                                     \
-    "SELECT format('%I.%I', n.nspname, c.relname) " RELATIONS_FROM
+    "SELECT format('%I.%I', n.nspname, c.relname) " RELATIONS_FROM             \
+    "AND" SELECTION_KEEPS
 #define KEPT " AND c.relpersistence <> 't'"
 
 static const struct question about_rights[] = {
@@ -48,6 +49,7 @@ static const struct question about_rights[] = {
         .advice = "Grant SELECT on them (GRANT SELECT ON LARGE OBJECT), or "
                   "read as a superuser.",
     },
+    {.name = NULL},
 };
 
 static const struct question about_source[] = {
@@ -185,35 +187,42 @@ static const struct question about_source[] = {
                "  ::bigint * (current_setting('max_connections')::int"
                "  + current_setting('max_prepared_transactions')::int) AS room)"
                " AS x, (SELECT count(*) AS n " RELATIONS_FROM KEPT
-               " AND c.relkind IN ('r', 'p')) AS y",
+               " AND" SELECTION_KEEPS " AND c.relkind IN ('r', 'p')) AS y",
         .advice = "Every table is locked for the time of the export: raise "
                   "max_locks_per_transaction and restart the server.",
     },
+    {.name = NULL},
 };
 
+/* Of what the selection keeps. */
 static int
-ask_all(const struct question *q, unsigned n, struct session *s,
-        struct findings *f, struct err *err)
+ask_all(const struct question *list, const struct selection *selection,
+        struct session *s, struct findings *f, struct err *err)
 {
     int r = 0;
 
-    for (unsigned i = 0; i < n && !r; i++)
-        r = question_ask(&q[i], s, NULL, f, err);
+    for (; list->name && !r; list++) {
+        cleanup_(freep) char *sql = selection_query(selection, list->sql);
+        struct question q = *list;
+
+        if (!sql)
+            return err_nomem(err);
+        q.sql = sql;
+        r = question_ask(&q, s, NULL, f, err);
+    }
     return r;
 }
 
 int
-preflight_ask_rights(struct session *source, struct findings *f,
-                     struct err *err)
+preflight_ask_rights(const struct preflight_params *p, struct session *source,
+                     struct findings *f, struct err *err)
 {
-    return ask_all(about_rights, sizeof about_rights / sizeof *about_rights,
-                   source, f, err);
+    return ask_all(about_rights, p->selection, source, f, err);
 }
 
 int
-preflight_ask_source(struct session *source, struct findings *f,
-                     struct err *err)
+preflight_ask_source(const struct preflight_params *p, struct session *source,
+                     struct findings *f, struct err *err)
 {
-    return ask_all(about_source, sizeof about_source / sizeof *about_source,
-                   source, f, err);
+    return ask_all(about_source, p->selection, source, f, err);
 }

@@ -4,19 +4,22 @@
 #include <stdio.h>
 
 #include "loader/pg/cursor.h"
+#include "loader/source/selection.h"
 
 int
-relations_each_page(struct session *s, const char *kinds,
+relations_each_page(const struct relations *which,
                     int (*visit)(void *arg, const PGresult *page,
                                  struct err *err),
                     void *arg, struct err *err)
 {
-    char sql[sizeof RELATIONS_FROM + 256];
+    cleanup_(freep) char *sql = NULL;
 
-    snprintf(sql, sizeof sql,
-             "SELECT c.oid, n.nspname, c.relname " RELATIONS_FROM
-             "AND c.relkind = ANY ('%s') AND c.relpersistence <> 't'"
-             " ORDER BY c.oid",
-             kinds);
-    return cursor_each_page(s, sql, RELATIONS_PAGE, visit, arg, err);
+    if (asprintf(&sql,
+                 "%sSELECT c.oid, n.nspname, c.relname " RELATIONS_FROM
+                 "AND c.relkind = ANY ('%s') AND c.relpersistence <> 't'"
+                 " AND" SELECTION_KEEPS "ORDER BY c.oid",
+                 selection_sql(which->selection), which->kinds) < 0)
+        return err_nomem(err);
+    return cursor_each_page(which->session, sql, RELATIONS_PAGE, visit, arg,
+                            err);
 }

@@ -11,6 +11,8 @@
 #include "loader/pg/session.h"
 #include "loader/run/ledger_mark.h"
 
+struct selection;
+
 /* FROM and WHERE of a query; c is pg_class, n its namespace, am its access
    method.  Further joins may stand between, further conditions follow with
    AND. */
@@ -49,12 +51,18 @@
 
 enum { RELATIONS_PAGE = 200 };
 
+/* Which: those that the selection keeps, of these kinds ("{r,p}"). */
+struct relations {
+    struct session *session;           /* in a transaction */
+    const struct selection *selection; /* prepared, or NULL */
+    const char *kinds;
+};
+
 /*
- * Hand over all relations of these kinds ("{r,p}") as pages of at most
- * RELATIONS_PAGE rows: oid, schema, name.  The session is in a transaction,
- * and free in between.
+ * Hand them over as pages of at most RELATIONS_PAGE rows: oid, schema, name.
+ * The session is free in between.
  */
-int relations_each_page(struct session *s, const char *kinds,
+int relations_each_page(const struct relations *which,
                         int (*visit)(void *arg, const PGresult *page,
                                      struct err *err),
                         void *arg, struct err *err);

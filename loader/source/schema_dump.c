@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io/cleanup.h"
 #include "loader/pg/tool.h"
 #include "loader/run/ledger_mark.h"
+#include "loader/source/left_out.h"
 #include "loader/source/tool_file.h"
 
 /*
@@ -35,45 +37,84 @@ exclude_ledgers(char **ret, struct session *s, struct err *err)
                : 0;
 }
 
-int
-schema_dump(const struct run_dir *dir, const char *conninfo, struct session *s,
-            const char *snapshot, const struct stop *stop, struct err *err)
+/* Our words and those for what is left out, as one list; NULL: no memory. */
+static const char **
+join_words(const char *const *ours, const struct left_out_options *others)
+{
+    const char **words;
+    size_t n = 0;
+
+    while (ours[n])
+        n++;
+    words = calloc(n + others->n + 1, sizeof *words);
+    if (!words)
+        return NULL;
+    memcpy(words, ours, n * sizeof *words);
+    if (others->n > 0)
+        memcpy(words + n, others->words, others->n * sizeof *words);
+    return words;
+}
+
+static int
+run_dump(const struct run_dir *dir, const struct schema_dump_params *p,
+         const struct left_out_options *left_out, const char *excluded,
+         struct err *err)
 {
     const struct tool_file file = {.dir = dir, .name = "schema.dump"};
-    struct tool_params p = {.conninfo = conninfo, .stop = stop};
+    struct tool_params tool = {.conninfo = p->conninfo, .stop = p->stop};
     cleanup_(freep) char *path = NULL;
-    cleanup_(freep) char *excluded = NULL;
     cleanup_(freep) char *encoding = NULL;
+    cleanup_(freep) const char **words = NULL;
     int r;
 
     r = tool_find_for_schema(&path, "pg_dump",
-                             session_server_version(s) / 10000, err);
-    if (!r)
-        r = exclude_ledgers(&excluded, s, err);
-    if (!r && asprintf(&encoding, "--encoding=%s", session_encoding(s)) < 0)
-        r = err_nomem(err);
+                             session_server_version(p->session) / 10000, err);
     if (r)
         return r;
+    if (asprintf(&encoding, "--encoding=%s", session_encoding(p->session)) < 0)
+        return err_nomem(err);
 
     /* Sections, not --schema-only: that would leave out the refreshing of
        materialized views.  The encoding, since PGCLIENTENCODING and the
        role's settings would choose another than the load expects.  The limit,
        since who waits for a stronger lock than ours waits for us, and pg_dump
        would wait for him. */
-    p.path = path;
-    p.args = (const char *const[]){
-        "--format=custom",
-        "--section=pre-data",
-        "--section=post-data",
-        "--no-publications",
-        "--no-subscriptions",
-        "--no-blobs", /* their metadata are ours: they are rows */
-        "--lock-wait-timeout=30s",
-        encoding,
-        "--snapshot",
-        snapshot,
-        excluded,
-        NULL,
-    };
-    return tool_file_write(&file, &p, err);
+    words = join_words(
+        (const char *const[]){
+            "--format=custom",
+            "--section=pre-data",
+            "--section=post-data",
+            "--no-publications",
+            "--no-subscriptions",
+            "--no-blobs", /* their metadata are ours: they are rows */
+            "--lock-wait-timeout=30s",
+            encoding,
+            "--snapshot",
+            p->snapshot,
+            excluded,
+            NULL,
+        },
+        left_out);
+    if (!words)
+        return err_nomem(err);
+    tool.path = path;
+    tool.args = words;
+    return tool_file_write(&file, &tool, err);
+}
+
+int
+schema_dump(const struct run_dir *dir, const struct schema_dump_params *p,
+            struct err *err)
+{
+    struct left_out_options left_out = {0};
+    cleanup_(freep) char *excluded = NULL;
+    int r;
+
+    r = exclude_ledgers(&excluded, p->session, err);
+    if (!r)
+        r = left_out_dump_options(p->selection, p->session, &left_out, err);
+    if (!r)
+        r = run_dump(dir, p, &left_out, excluded, err);
+    left_out_options_clear(&left_out);
+    return r;
 }

@@ -10,8 +10,16 @@
 #include "io/stop.h"
 #include "loader/pg/session.h"
 #include "loader/run/run_dir.h"
+#include "loader/source/selection.h"
 
-/* Writes it durably, over an older one; s is a session in that snapshot. */
-int schema_dump(const struct run_dir *dir, const char *conninfo,
-                struct session *s, const char *snapshot,
-                const struct stop *stop, struct err *err);
+struct schema_dump_params {
+    const char *conninfo;
+    const char *snapshot;
+    struct session *session;           /* in that snapshot */
+    const struct selection *selection; /* prepared, or NULL: all */
+    const struct stop *stop;
+};
+
+/* Writes it durably, over an older one. */
+int schema_dump(const struct run_dir *dir, const struct schema_dump_params *p,
+                struct err *err);

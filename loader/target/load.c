@@ -160,6 +160,7 @@ restore_schema(struct load *x, struct err *err)
 {
     const struct schema_params p = {
         .dir = x->dir,
+        .catalog = x->catalog,
         .stop = x->params.stop,
         .sha256 = x->params.facts->schema_sha256,
         .major = x->params.facts->version / 10000,

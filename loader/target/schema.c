@@ -94,6 +94,21 @@ check_public(const struct schema *s, struct err *err)
                     TOOL_KNOWS_PUBLIC);
 }
 
+static int
+mark_left_out(struct schema *s, struct toc *toc, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < toc->n_items && !r; i++) {
+        struct toc_item *item = &toc->items[i];
+
+        if (item->oid)
+            r = catalog_leaves_out(s->params.catalog, item->class_oid,
+                                   item->oid, &item->left_out, err);
+    }
+    return r;
+}
+
 int
 schema_open(struct schema **ret, const struct schema_params *p, struct err *err)
 {
@@ -119,6 +134,8 @@ schema_open(struct schema **ret, const struct schema_params *p, struct err *err)
         r = list_section(s, SCHEMA_PRE_DATA, err);
     if (!r)
         r = list_section(s, SCHEMA_POST_DATA, err);
+    for (unsigned i = 0; i < 2 && !r; i++)
+        r = mark_left_out(s, &s->toc[i], err);
     if (!r)
         r = check_public(s, err);
     if (!r)
@@ -269,6 +286,33 @@ table_of(const struct schema *s, const struct toc_item *item,
     return 0;
 }
 
+/* It is, or it is said of something that is. */
+static int
+is_left_out(const struct schema *s, const struct toc_item *item,
+            const struct toc_entry *e)
+{
+    const char *at = e->dependencies.at;
+    const char *end = at + e->dependencies.len;
+
+    /* Comments, rights and labels have no OID of their own. */
+    if (item->left_out || item->oid)
+        return item->left_out;
+    while (at < end) {
+        const struct toc_item *on[2];
+        char *next;
+        int64_t id = strtoll(at, &next, 10);
+
+        if (next == at)
+            break;
+        on[0] = toc_find(&s->toc[SCHEMA_PRE_DATA], id);
+        on[1] = toc_find(&s->toc[SCHEMA_POST_DATA], id);
+        if ((on[0] && on[0]->left_out) || (on[1] && on[1]->left_out))
+            return 1;
+        at = next;
+    }
+    return 0;
+}
+
 struct visitor {
     int (*visit)(void *arg, struct catalog_entry *entry, uint32_t oid,
                  struct err *err);
@@ -281,16 +325,15 @@ hand_over(struct schema *s, enum schema_section section,
           const struct toc_entry *e, struct visitor *v, struct err *err)
 {
     const struct toc_item *item = toc_find(&s->toc[section], e->id);
-    struct catalog_entry entry = {
-        .id = e->id,
-        .order = v->n++,
-        .type = copy_text(e->type),
-        .schema = copy_text(e->schema),
-        .name = copy_text(e->name),
-        .sql = entry_sql(e),
-    };
+    struct catalog_entry entry = {.id = e->id, .order = v->n++};
     int r;
 
+    if (is_left_out(s, item, e))
+        return 0;
+    entry.type = copy_text(e->type);
+    entry.schema = copy_text(e->schema);
+    entry.name = copy_text(e->name);
+    entry.sql = entry_sql(e);
     if (entry.type && entry.schema && entry.name && entry.sql)
         r = v->visit(v->arg, &entry, table_of(s, item, e), err);
     else

@@ -25,6 +25,7 @@ enum schema_section { SCHEMA_PRE_DATA, SCHEMA_POST_DATA };
 
 struct schema_params {
     const struct run_dir *dir;   /* borrowed */
+    struct catalog *catalog;     /* borrowed: what is left out */
     const struct stop *stop;     /* borrowed */
     const unsigned char *sha256; /* of schema.dump */
     int major;                   /* of the server that was dumped */
@@ -45,7 +46,8 @@ DEFINE_CLEANUP(struct schema *, schema_free)
  * executed, each to be run in a transaction of its own.  An index or key of a
  * table comes with the table's oid at the source: it needs nothing but this
  * table; others come with 0.  entry->table is left 0.  A visit that is not 0
- * ends it.
+ * ends it.  What the catalogue leaves out is passed over, with its comments and
+ * its rights.
  */
 int schema_each(struct schema *s, enum schema_section section,
                 int (*visit)(void *arg, struct catalog_entry *entry,

@@ -53,6 +53,7 @@ parse_item(struct toc_item *item, const char *line)
     item->oid = (uint32_t)strtoul(end + 1, &end, 10);
     if (*end != ' ')
         return -1;
+    item->class_oid = (uint32_t) class;
     classify(item, class, end + 1);
     return 0;
 }

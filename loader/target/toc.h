@@ -17,8 +17,10 @@
 enum toc_kind { TOC_OTHER, TOC_TABLE, TOC_INDEX, TOC_KEY };
 
 struct toc_item {
-    int64_t id;   /* dump id */
-    uint32_t oid; /* of the object at the source; 0: none */
+    int64_t id;         /* dump id */
+    uint32_t oid;       /* of the object at the source; 0: none */
+    uint32_t class_oid; /* of the catalogue that it stands in; 0: none */
+    int left_out;       /* for who leaves it out */
     enum toc_kind kind;
     unsigned pass;   /* pg_restore's: 0 main, 1 ACLs, 2 what comes last */
     unsigned n_seen; /* for who compares */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/* How the options that select become a selection. */
+
+#include "loader/cli/command.h"
+#include "loader/source/selection.h"
+
+#define SELECTING_OPTIONS                                                      \
+    (OPTION_SET(schema) | OPTION_SET(exclude_schema) | OPTION_SET(table) |     \
+     OPTION_SET(exclude_table))
+
+/* The caller frees *ret.  ERR_USAGE: a pattern is none. */
+int selecting(struct selection **ret, const struct options *o, struct err *err);
