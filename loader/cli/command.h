@@ -44,6 +44,7 @@ extern const struct command *const commands[];
 int command_find(const struct command **ret, const char *name, struct err *err);
 
 extern const struct command command_check;
+extern const struct command command_plan;
 extern const struct command command_export;
 extern const struct command command_load;
 extern const struct command command_clone;

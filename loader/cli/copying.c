@@ -57,6 +57,15 @@ limits(const struct options *o)
     };
 }
 
+struct planner_params
+copying_planner_params(const struct options *o)
+{
+    return (struct planner_params){
+        .chunk_size = o->chunk_size,
+        .format = formats[o->format],
+    };
+}
+
 struct export_params
 copying_export_params(const struct workplace *w, struct selection *selection)
 {
@@ -64,7 +73,7 @@ copying_export_params(const struct workplace *w, struct selection *selection)
 
     return (struct export_params){
         .conninfo = o->source,
-        .plan = {.chunk_size = o->chunk_size, .format = formats[o->format]},
+        .plan = copying_planner_params(o),
         .selection = selection,
         .codec = codecs[o->compress],
         .sink = sinks[o->io],

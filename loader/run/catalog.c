@@ -57,6 +57,20 @@ create_file(const struct run_dir *dir, const char *path, struct err *err)
     return 0;
 }
 
+static int
+set_up(struct catalog *c, struct err *err)
+{
+    /* What the file says is data: no code of its own, no wild pages. */
+    sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_busy_timeout(c->db, WAIT_MS);
+    return catalog_db_script(c, err,
+                             "PRAGMA trusted_schema = OFF;"
+                             "PRAGMA cell_size_check = ON;"
+                             "PRAGMA foreign_keys = ON;"
+                             "PRAGMA temp_store = MEMORY;"
+                             "PRAGMA synchronous = FULL");
+}
+
 /* Through the descriptor where /proc is there: the name may have moved. */
 static int
 open_db(struct catalog *c, const struct run_dir *dir, struct err *err)
@@ -69,16 +83,7 @@ open_db(struct catalog *c, const struct run_dir *dir, struct err *err)
     if (sqlite3_open_v2(access(path, F_OK) == 0 ? path : c->path, &c->db,
                         flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return c->db ? catalog_db_fail(c, err) : err_nomem(err);
-
-    /* What the file says is data: no code of its own, no wild pages. */
-    sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_busy_timeout(c->db, WAIT_MS);
-    return catalog_db_script(c, err,
-                             "PRAGMA trusted_schema = OFF;"
-                             "PRAGMA cell_size_check = ON;"
-                             "PRAGMA foreign_keys = ON;"
-                             "PRAGMA temp_store = MEMORY;"
-                             "PRAGMA synchronous = FULL");
+    return set_up(c, err);
 }
 
 /* ---- whose it is ---- */
@@ -184,6 +189,31 @@ catalog_open(struct catalog **ret, const struct run_dir *dir, int create,
         (r = check_schema(c, create, err)))
         return r;
     if (run_dir_mode(dir) != RUN_DIR_LOOK && (r = prepare_to_write(c, err)))
+        return r;
+    *ret = take(c);
+    return 0;
+}
+
+int
+catalog_open_scratch(struct catalog **ret, struct err *err)
+{
+    cleanup_(catalog_freep) struct catalog *c = NULL;
+    int r;
+
+    c = calloc(1, sizeof *c);
+    if (!c)
+        return err_nomem(err);
+    c->path = strdup("temporary file");
+    if (!c->path)
+        return err_nomem(err);
+    /* SQLite removes the name of such a file before it writes to it. */
+    if (sqlite3_open_v2("", &c->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                            SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        return c->db ? catalog_db_fail(c, err) : err_nomem(err);
+    if ((r = set_up(c, err)) || (r = make_schema(c, err)) ||
+        (r = catalog_db_script(c, err, catalog_temp_schema)))
         return r;
     *ret = take(c);
     return 0;

@@ -39,6 +39,9 @@ enum { CATALOG_E_NONE = 1 };
    not disturbed. */
 int catalog_open(struct catalog **ret, const struct run_dir *dir, int create,
                  struct err *err);
+/* One of nobody's, for a plan that is only looked at: an unnamed file where
+   temporary files are, gone with this process however it ends. */
+int catalog_open_scratch(struct catalog **ret, struct err *err);
 struct catalog *catalog_free(struct catalog *c);
 DEFINE_CLEANUP(struct catalog *, catalog_free)
 
@@ -126,6 +129,15 @@ int catalog_table_failed(struct catalog *c, uint64_t table,
 /* Failures are forgotten when a command begins: it tries again.  Nothing may
    be in hand. */
 int catalog_forget_failures(struct catalog *c, struct err *err);
+
+/* The table of this rank by size, from 0, and how it is cut; E_NONE. */
+struct catalog_cut {
+    uint64_t n_chunks;
+    int by_key; /* its chunks are ranges of a key, not of blocks */
+};
+int catalog_largest_table(struct catalog *c, uint64_t rank,
+                          struct catalog_table **ret, struct catalog_cut *cut,
+                          struct err *err);
 
 /* ---- chunks ---- */
 

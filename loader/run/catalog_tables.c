@@ -209,6 +209,29 @@ catalog_find_table(struct catalog *c, uint64_t id, struct catalog_table **ret,
 }
 
 int
+catalog_largest_table(struct catalog *c, uint64_t rank,
+                      struct catalog_table **ret, struct catalog_cut *cut,
+                      struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(c, err, &q,
+                         SQL("SELECT t.id, (SELECT count(*) FROM chunks"
+                             "  WHERE table_id = t.id),"
+                             " EXISTS (SELECT 1 FROM chunks WHERE"
+                             "  table_id = t.id AND condition IS NOT NULL)"
+                             " FROM tables t ORDER BY t.n_bytes DESC, t.id"
+                             " LIMIT 1 OFFSET ?"),
+                         INT(rank));
+    if (r)
+        return r;
+    cut->n_chunks = catalog_db_u64(q, 1);
+    cut->by_key = sqlite3_column_int(q, 2);
+    return catalog_find_table(c, catalog_db_u64(q, 0), ret, err);
+}
+
+int
 catalog_table_by_oid(struct catalog *c, uint32_t oid, uint64_t *ret,
                      struct err *err)
 {

@@ -13,6 +13,7 @@
 #include "loader/pg/tool.h"
 #include "loader/run/quantity.h"
 #include "loader/source/locks.h"
+#include "loader/source/outlook.h"
 #include "loader/source/question.h"
 #include "loader/source/relations.h"
 
@@ -199,7 +200,6 @@ free_bytes(const char *dir, uint64_t *ret, struct err *err)
     return 0;
 }
 
-/* Half the size of the tables: they compress, but have no indexes here. */
 static int
 check_disk(const struct preflight_params *p, struct session *s,
            struct findings *f, struct err *err)
@@ -227,7 +227,7 @@ check_disk(const struct preflight_params *p, struct session *s,
         return err_nomem(err);
     if (session_query(s, sql, &res, err))
         return question_failed(f, found.name, FINDING_WARNING, err);
-    estimate = strtoull(PQgetvalue(res, 0, 0), NULL, 10) / 2;
+    estimate = outlook_disk(strtoull(PQgetvalue(res, 0, 0), NULL, 10));
     if (estimate > room)
         found.level = FINDING_ERROR;
     else if (estimate > room / 4 * 3)
