@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "tests/cdc.h"
 
 SERVERS({"source", .conf = "max_prepared_transactions = 10\n"
@@ -103,6 +104,49 @@ Test(cdc_ends, lost_slot_ends_the_export_at_once)
     run = server_run(cdc_words(source, "--dir", dir, "--start-over"));
     cr_assert_eq(run.status, 0, "%s", run.errors);
     assert_left(source, "1 1");
+    drop_slots(source);
+}
+
+static void
+set_idle_timeout(const char *source, const char *value)
+{
+    server_sql(source, server_process_text(
+                           "ALTER SYSTEM SET idle_replication_slot_timeout"
+                           " = '%s'",
+                           value));
+    server_sql(source, "SELECT pg_reload_conf()");
+}
+
+/* Since PostgreSQL 18.  A slot of nobody's beside it shows that it happens. */
+Test(cdc_ends, slot_is_kept_from_idling_out_and_nothing_is_confirmed)
+{
+    const char *source = bank_database(), *dir = run_dir();
+    static const char beside[] =
+        "SELECT invalidation_reason = 'idle_timeout' FROM"
+        " pg_replication_slots WHERE slot_name = 'beside'";
+    struct server_run run;
+    uint64_t until;
+
+    if (atoi(server_value(source, "SHOW server_version_num")) < 180000)
+        cr_skip_test("no slot idles out here");
+    set_idle_timeout(source, "3s");
+    run = server_run(cdc_words(source, "--dir", dir, "--slot", "warm"));
+    assert_says(&run, 0, "a keeper stays");
+    server_sql(source, "SELECT pg_create_logical_replication_slot('beside',"
+                       " 'pgoutput')");
+    server_sql(source, "INSERT INTO a VALUES (0, 0, '')");
+    for (until = clock_ms() + 10000; clock_ms() < until; usleep(500000))
+        server_sql(source, "CHECKPOINT");
+    cr_assert_str_eq(server_value(source, beside), "t");
+    cr_assert_str_eq(value(source,
+                           "SELECT invalidation_reason IS NULL AND"
+                           " confirmed_flush_lsn = '%s' FROM"
+                           " pg_replication_slots WHERE slot_name = 'warm'",
+                           lsn_of(dir)),
+                     "t");
+    run = moves_pghaul("abort", "--dir", dir, "--source", source, "--yes");
+    assert_says(&run, 0, "has ended");
+    set_idle_timeout(source, "0");
     drop_slots(source);
 }
 
@@ -296,7 +340,7 @@ Test(cdc_ends, role_without_the_right_to_replicate_is_refused)
                "ALTER TABLE a OWNER TO reader; ALTER TABLE b OWNER TO reader");
     run = server_run(
         cdc_words(server_process_text("%s user=reader", source), "--dir", dir));
-    assert_says(&run, 6, "replication role");
+    assert_says(&run, 6, "Grant REPLICATION to the role");
     assert_left(source, "0 0");
 }
 

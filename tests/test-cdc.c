@@ -44,7 +44,8 @@ Test(cdc, what_was_there_is_in_the_files_and_what_comes_in_the_slot)
     drop_slots(source);
 }
 
-/* Money goes from a to b and back, all the time. */
+/* Money goes from a to b, all the time.  A line of the journal that came twice,
+   with the files and from the slot, would be a duplicate key. */
 static struct server_program
 start_tellers(const char *source)
 {
@@ -54,7 +55,8 @@ start_tellers(const char *source)
     cr_assert_not_null(f);
     fputs("\\set i random(1, 30000)\n\\set j random(1, 30000)\n"
           "BEGIN;\nUPDATE a SET n = n - 1 WHERE i = :i;\n"
-          "UPDATE b SET n = n + 1 WHERE i = :j;\nCOMMIT;\n",
+          "UPDATE b SET n = n + 1 WHERE i = :j;\n"
+          "INSERT INTO journal (i, j) VALUES (:i, :j);\nCOMMIT;\n",
           f);
     fclose(f);
     return server_program_start((const char *const[]){
@@ -82,10 +84,13 @@ subscribe(const char *target, const char *source)
 Test(cdc, subscription_goes_on_where_the_files_end_while_others_write)
 {
     const char *source = bank_database(), *target = server_database("target");
-    struct server_program tellers = start_tellers(source);
+    struct server_program tellers;
     const char *dir = run_dir(), *lsn;
     struct server_run run;
 
+    server_sql(source, "CREATE TABLE journal (id bigserial PRIMARY KEY, i int,"
+                       " j int)");
+    tellers = start_tellers(source);
     moves_wait_until(source, "SELECT min(n) < 1000 FROM a");
     run = server_run(cdc_words(source, "--dir", dir, "--jobs", "2"));
     cr_assert_eq(run.status, 0, "%s", run.errors);
@@ -115,6 +120,8 @@ Test(cdc, subscription_goes_on_where_the_files_end_while_others_write)
                      server_fingerprint(source, "public.a"));
     cr_assert_str_eq(server_fingerprint(target, "public.b"),
                      server_fingerprint(source, "public.b"));
+    cr_assert_str_eq(server_fingerprint(target, "public.journal"),
+                     server_fingerprint(source, "public.journal"));
     server_sql(target, "DO $$ BEGIN EXECUTE (SELECT format('ALTER SUBSCRIPTION"
                        " %I DISABLE', subname) FROM pg_subscription); END $$");
     server_sql(target, "DO $$ BEGIN EXECUTE (SELECT format('ALTER SUBSCRIPTION"
@@ -160,6 +167,33 @@ Test(cdc, publication_holds_every_table_and_nothing_else)
     run = moves_pghaul("abort", "--dir", dir, "--source", source, "--yes");
     assert_says(&run, 0, "publication \"we\"ird '; DROP TABLE a\" is dropped");
     assert_left(source, "0 0");
+}
+
+/* Their rows may belong into other partitions of the copy: so do changes. */
+Test(cdc, partitions_that_are_loaded_through_their_root_are_published_so)
+{
+    const char *source = server_database("source"), *dir = run_dir();
+    const char *target = server_database("target");
+    struct server_run run;
+
+    server_sql(source,
+               "CREATE TYPE mood AS ENUM ('sad', 'ok', 'glad');"
+               "CREATE TABLE h (k mood, i int, PRIMARY KEY (k, i))"
+               " PARTITION BY HASH (k);"
+               "CREATE TABLE h0 PARTITION OF h"
+               " FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+               "CREATE TABLE h1 PARTITION OF h"
+               " FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+               "INSERT INTO h SELECT (ARRAY['sad', 'ok', 'glad'])[1 + i % 3]"
+               "::mood, i FROM generate_series(1, 300) AS i");
+    run = server_run(cdc_words(source, "--dir", dir));
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(server_value(source, "SELECT string_agg(tablename, ',')"
+                                          " FROM pg_publication_tables"),
+                     "h");
+    moves_load(target, dir);
+    cr_assert_str_eq(server_value(target, "SELECT count(*) FROM h"), "300");
+    drop_slots(source);
 }
 
 Test(cdc, tables_come_in_pages)

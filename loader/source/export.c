@@ -235,6 +235,19 @@ write_down(struct export *x, const struct keeper_look *keeper,
     return r ? r : catalog_commit(x->catalog, err);
 }
 
+/* In a transaction, as every plan is, which must not be open any more when
+   something is made. */
+static int
+plan_for_now(struct export *x, struct err *err)
+{
+    int r = session_exec(
+        x->session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+
+    if (!r)
+        r = planner_run(&x->params.plan, x->session, x->catalog, err);
+    return r ? r : session_exec(x->session, "COMMIT", err);
+}
+
 /* Publish what there is now; the plan for that is thrown away. */
 static int
 begin_capture(struct export *x, const struct facts *now, struct err *err)
@@ -245,7 +258,7 @@ begin_capture(struct export *x, const struct facts *now, struct err *err)
         return 0;
     r = session_reopen(x->session, err);
     if (!r)
-        r = planner_run(&x->params.plan, x->session, x->catalog, err);
+        r = plan_for_now(x, err);
     if (!r)
         r = capturing_begin(x->session, &x->params.capture, now, x->catalog,
                             err);
