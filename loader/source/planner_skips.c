@@ -16,6 +16,12 @@ static const char *const lists[] = {
                   "AND c.relkind = 'm' AND NOT EXISTS (SELECT FROM gone g"
                   " WHERE g.objid = c.oid AND g.classid = " PG_CLASS ")",
 
+    "SELECT CASE c.relkind WHEN 'r' THEN 'unlogged table'"
+    " ELSE 'unlogged sequence' END, n.nspname, c.relname,"
+    " 'the source is a standby, which has nothing of it', false " RELATIONS_FROM
+    "AND c.relkind IN ('r', 'S') AND " RELATIONS_UNREADABLE
+    " AND" SELECTION_KEEPS,
+
     "SELECT 'schema', '', nspname, 'the ledger of an earlier load', true"
     " FROM pg_catalog.pg_namespace"
     " WHERE pg_catalog.obj_description(oid, 'pg_namespace')"

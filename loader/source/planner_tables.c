@@ -53,7 +53,8 @@ static const char list_tables[] =
     "LEFT JOIN planner_roots r ON r.oid = c.oid "
     "LEFT JOIN extensions x ON x.oid = c.oid " RELATIONS_WHERE
     "AND c.relkind = 'r' AND c.relpersistence <> 't'"
-    " AND r.sound IS NOT FALSE AND" SELECTION_KEEPS ") "
+    " AND NOT " RELATIONS_UNREADABLE " AND r.sound IS NOT FALSE"
+    " AND" SELECTION_KEEPS ") "
     "SELECT t.oid, t.nspname, t.relname, t.amname = 'heap', t.replaced,"
     " t.n_heap / pg_catalog.current_setting('block_size')::int,"
     " t.n_heap + t.n_toast, t.relfilenode, t.root_schema, t.root_name,"

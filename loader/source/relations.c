@@ -17,7 +17,8 @@ relations_each_page(const struct relations *which,
     if (asprintf(&sql,
                  "%sSELECT c.oid, n.nspname, c.relname " RELATIONS_FROM
                  "AND c.relkind = ANY ('%s') AND c.relpersistence <> 't'"
-                 " AND" SELECTION_KEEPS "ORDER BY c.oid",
+                 " AND NOT " RELATIONS_UNREADABLE " AND" SELECTION_KEEPS
+                 "ORDER BY c.oid",
                  selection_sql(which->selection), which->kinds) < 0)
         return err_nomem(err);
     return cursor_each_page(which->session, sql, RELATIONS_PAGE, visit, arg,

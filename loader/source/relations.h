@@ -39,6 +39,10 @@ struct selection;
     "   WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"          \
     "     AND x.objid = c.oid AND x.deptype = 'e') "
 
+/* A standby has no rows of unlogged relations, and refuses to read them. */
+#define RELATIONS_UNREADABLE                                                   \
+    "(c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())"
+
 /*
  * Is c, as the snapshot shows it, another than what its name leads to now, or
  * rewritten since?  Then the name's rows are none in the snapshot, or others.
@@ -59,8 +63,8 @@ struct relations {
 };
 
 /*
- * Hand them over as pages of at most RELATIONS_PAGE rows: oid, schema, name.
- * The session is free in between.
+ * Hand over those that can be read as pages of at most RELATIONS_PAGE rows: oid,
+ * schema, name.  The session is free in between.
  */
 int relations_each_page(const struct relations *which,
                         int (*visit)(void *arg, const PGresult *page,
