@@ -269,8 +269,8 @@ int
 capture_count_strays(struct catalog *c, uint64_t *ret, struct err *err)
 {
     return count(c,
-                 "SELECT (SELECT count(*) FROM tables"
-                 "  WHERE oid NOT IN (SELECT oid FROM captured))"
+                 "SELECT (SELECT count(*) FROM tables WHERE kind = 'table'"
+                 "  AND oid NOT IN (SELECT oid FROM captured))"
                  " + (SELECT count(*) FROM captured"
                  "  WHERE oid NOT IN (SELECT oid FROM tables))",
                  ret, err);
@@ -333,5 +333,8 @@ capture_add_skips(struct catalog *c, struct err *err)
         c, err,
         SQL("INSERT INTO skips(kind, schema, name, reason, harmless)"
             " SELECT 'changes of table', schema, name, reason, 1"
-            " FROM captured WHERE member = 0 ORDER BY oid"));
+            " FROM (SELECT oid, schema, name, reason FROM captured"
+            "  WHERE member = 0 UNION ALL SELECT oid, schema, name,"
+            "  'logical replication does not carry large objects'"
+            "  FROM tables WHERE kind = 'large objects') ORDER BY oid"));
 }

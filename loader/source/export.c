@@ -9,6 +9,7 @@
 #include "loader/pg/pooler.h"
 #include "loader/pg/session.h"
 #include "loader/run/catalog_json.h"
+#include "loader/run/large_objects.h"
 #include "loader/run/seal.h"
 #include "loader/run/staged.h"
 #include "loader/source/export_lane.h"
@@ -335,6 +336,19 @@ note_left_out(struct export *x, struct err *err)
 }
 
 static int
+note_large_objects(struct export *x, struct err *err)
+{
+    uint64_t id;
+    int r = catalog_table_by_oid(x->catalog, LARGE_OBJECTS_OID, &id, err);
+
+    if (!r)
+        progress_note(x->params.progress,
+                      "changes of large objects will not be captured: logical "
+                      "replication does not carry them");
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+static int
 confirm_capture(struct export *x, uint64_t lsn, struct err *err)
 {
     int r;
@@ -342,7 +356,9 @@ confirm_capture(struct export *x, uint64_t lsn, struct err *err)
     if (!x->params.cdc)
         return 0;
     r = capturing_confirm(x->session, x->catalog, lsn, err);
-    return r ? r : note_left_out(x, err);
+    if (!r)
+        r = note_left_out(x, err);
+    return r ? r : note_large_objects(x, err);
 }
 
 static int

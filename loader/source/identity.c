@@ -160,13 +160,15 @@ next_page(struct sorting *g, uint64_t *last, char *to, size_t size,
     size_t len = (size_t)snprintf(to, size, "{");
     int r = 0;
 
-    for (g->n_page = 0; g->n_page < RELATIONS_PAGE; g->n_page++) {
+    for (g->n_page = 0; g->n_page < RELATIONS_PAGE;) {
         cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
 
         r = catalog_next_table(g->catalog, *last, &t, err);
         if (r)
             break;
         *last = t->id;
+        if (t->kind != CATALOG_TABLE)
+            continue; /* no slot carries large objects */
         g->page[g->n_page] = (struct planned){
             .oid = t->oid,
             .by_root = t->root_name != NULL,
@@ -175,6 +177,7 @@ next_page(struct sorting *g, uint64_t *last, char *to, size_t size,
         };
         len += (size_t)snprintf(to + len, size - len, "%s%" PRIu32,
                                 g->n_page ? "," : "", t->oid);
+        g->n_page++;
     }
     snprintf(to + len, size - len, "}");
     return r == CATALOG_E_NONE && g->n_page > 0 ? 0 : r;
