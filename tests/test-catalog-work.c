@@ -322,3 +322,66 @@ Test(catalog_work, counters_are_what_a_recount_says)
     }
     ok(catalog_commit(c, &err));
 }
+
+/* ---- another format ---- */
+
+Test(catalog_work, table_is_staged_again_in_another_format)
+{
+    cleanup_(catalog_chunk_freep) struct catalog_chunk *in_hand = NULL;
+    cleanup_(catalog_chunk_freep) struct catalog_chunk *again = NULL;
+    uint64_t other = run_add_table("other", 1), t = run_add_table("t", 2);
+    int stale = 1, loaded = 1;
+
+    run_stage(run_add_chunk(other, 1));
+    run_stage(run_add_chunk(t, 3));
+    run_add_chunk(t, 2);
+    ok(catalog_take_to_export(c, &in_hand, &err));
+    ok(catalog_is_stale(c, in_hand, &stale, &err));
+    cr_assert_not(stale);
+    ok(catalog_table_is_loaded(c, t, &loaded, &err));
+    cr_assert_not(loaded);
+
+    ok(catalog_restage_table(c, t, COPY_TEXT, &err));
+    ok(catalog_is_stale(c, in_hand, &stale, &err));
+    cr_assert(stale);
+    cr_assert_eq(run_number("SELECT count(*) FROM chunks WHERE file IS NULL"
+                            " AND state = 'planned' AND sha256 IS NULL"),
+                 2);
+    cr_assert_eq(run_number("SELECT n_to_load FROM tables WHERE name = 't'"),
+                 0);
+    ok(catalog_take_to_export(c, &again, &err));
+    cr_assert_eq(again->table->format, COPY_TEXT);
+    cr_assert_eq(run_take_to_export(), in_hand->id);
+    cr_assert_eq(run_take_to_export(), 0);
+    cr_assert_gt(run_take_to_load(4), 0); /* the other's */
+}
+
+Test(catalog_work, table_that_is_loaded_is_not_staged_again)
+{
+    uint64_t t = run_add_table("t", 1), chunk = run_add_chunk(t, 1);
+    int loaded = 0;
+
+    run_stage(chunk);
+    run_add_chunk(t, 1);
+    cr_assert_eq(run_take_to_load(4), chunk);
+    cr_assert_eq(catalog_restage_table(c, t, COPY_TEXT, &err),
+                 CATALOG_E_LOADED);
+    ok(catalog_chunk_loaded(c, chunk, &err));
+    cr_assert_eq(catalog_restage_table(c, t, COPY_TEXT, &err),
+                 CATALOG_E_LOADED);
+    ok(catalog_table_is_loaded(c, t, &loaded, &err));
+    cr_assert(loaded);
+    cr_assert_eq(run_number("SELECT count(*) FROM tables"
+                            " WHERE format = 'binary'"),
+                 1);
+}
+
+Test(catalog_work, chunk_that_was_put_back_is_taken_again)
+{
+    uint64_t chunk = run_add_chunk(run_add_table("t", 1), 1);
+
+    cr_assert_eq(run_take_to_export(), chunk);
+    cr_assert_eq(run_take_to_export(), 0);
+    ok(catalog_put_back_chunk(c, chunk, &err));
+    cr_assert_eq(run_take_to_export(), chunk);
+}

@@ -30,8 +30,11 @@
 
 struct catalog;
 
-/* Outcome: there is no (more) such thing. */
-enum { CATALOG_E_NONE = 1 };
+/* Outcomes. */
+enum {
+    CATALOG_E_NONE = 1, /* there is no (more) such thing */
+    CATALOG_E_LOADED,   /* it is too late for that */
+};
 
 /* Opens RUN/run.db; create makes it (schema version 2) when missing.  Another
    version, or a file that is not ours, is refused.  In a directory that was
@@ -193,6 +196,22 @@ int catalog_next_of_family(struct catalog *c, const struct catalog_table *t,
 /* A chunk of this name is staged (for the sweep). */
 int catalog_has_file(struct catalog *c, const char *file, int *ret,
                      struct err *err);
+
+/*
+ * Have all of the table staged again, in another format: its chunks are never
+ * of two.  They are PLANNED and in nobody's hand then, and what the hands still
+ * hold is STALE.  CATALOG_E_LOADED, and nothing is changed, when one of them
+ * is loaded or being loaded.
+ */
+int catalog_restage_table(struct catalog *c, uint64_t table,
+                          enum copy_format format, struct err *err);
+int catalog_is_stale(struct catalog *c, const struct catalog_chunk *k, int *ret,
+                     struct err *err);
+/* Whether a chunk of the table is loaded, or being loaded. */
+int catalog_table_is_loaded(struct catalog *c, uint64_t table, int *ret,
+                            struct err *err);
+/* The chunk was taken, and nothing came of it: it may be taken again. */
+int catalog_put_back_chunk(struct catalog *c, uint64_t chunk, struct err *err);
 
 /* What is staged, file by file in the order of their names, byte by byte.
    *f begins as zero; what comes after it is put in its place.  E_NONE. */

@@ -31,7 +31,7 @@ struct payload {
     struct seal_payload sum;
     struct err *err;
     struct other others[OTHERS_MAX]; /* in the order of their names */
-    unsigned n_others;
+    unsigned n_others, n_added;
 };
 
 /* ---- what is no chunk ---- */
@@ -191,30 +191,33 @@ add_chunk(struct payload *p, int data_fd, const struct catalog_file *f)
                       (intmax_t)st.st_size, f->len);
 }
 
+/* Those whose names come before this one; NULL: all that are left. */
 static int
-add_chunks(struct payload *p, int data_fd)
+add_others_before(struct payload *p, int data_fd, const char *name)
+{
+    int r = 0;
+
+    while (!r && p->n_added < p->n_others &&
+           (!name || strcmp(p->others[p->n_added].name, name) < 0))
+        r = add_other(p, data_fd, &p->others[p->n_added++]);
+    return r;
+}
+
+static int
+add_all(struct payload *p, int data_fd)
 {
     struct catalog_file f = {0};
     int r;
 
     while (!(r = catalog_next_file(p->catalog, &f, p->err))) {
-        r = add_chunk(p, data_fd, &f);
+        r = add_others_before(p, data_fd, f.name);
+        if (!r)
+            r = add_chunk(p, data_fd, &f);
         if (r)
             break;
     }
     catalog_file_clear(&f);
-    return r == CATALOG_E_NONE ? 0 : r;
-}
-
-/* All others, then the chunks, each in order. */
-static int
-add_all(struct payload *p, int data_fd)
-{
-    int r = 0;
-
-    for (unsigned i = 0; i < p->n_others && !r; i++)
-        r = add_other(p, data_fd, &p->others[i]);
-    return r ? r : add_chunks(p, data_fd);
+    return r == CATALOG_E_NONE ? add_others_before(p, data_fd, NULL) : r;
 }
 
 int

@@ -652,6 +652,8 @@ export_lane(struct export *x)
         .codec = x->params.codec,
         .sink = x->params.sink,
         .throttle = watch_throttle(x->watch),
+        .may_go_over = x->params.plan.format == PLANNER_AUTO,
+        .progress = x->params.progress,
     };
     memcpy(x->lane.run, x->facts.run, sizeof x->lane.run);
     /* Only the progress is poorer when this fails. */

@@ -7,16 +7,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/clock.h"
 #include "io/staged_file.h"
 #include "loader/pg/copy_out.h"
 #include "loader/pg/session.h"
 #include "loader/pg/snapshot.h"
 #include "loader/run/copy_sql.h"
+#include "loader/source/export_task.h"
 #include "loader/source/fingerprint.h"
+#include "loader/source/huge_row.h"
 #include "loader/source/keeper.h"
 
-enum { LOOK_MS = 500 };
+/* libpq's buffer is as large as the largest message was; below this it is not
+   worth a new connection. */
+enum { LARGE_MESSAGE = 2 << 20 };
 
 struct worker {
     const struct export_lane *lane;
@@ -26,60 +29,8 @@ struct worker {
     struct buffer_pool *pool;
     struct sink *sink;
     struct chunk_writer *writer;
+    size_t largest; /* message on this connection, in bytes */
 };
-
-/* ---- main thread ---- */
-
-static int
-fetch(void *arg, void **task, struct err *err)
-{
-    struct export_lane *lane = arg;
-    struct catalog_chunk *k;
-    int r;
-
-    r = catalog_take_to_export(lane->catalog, &k, err);
-    if (r == CATALOG_E_NONE)
-        return LANE_E_DRY;
-    if (!r)
-        *task = k;
-    return r;
-}
-
-static int
-record(void *arg, void *task, struct err *err)
-{
-    struct export_lane *lane = arg;
-
-    return catalog_chunk_staged(lane->catalog, task, err);
-}
-
-static int
-give_up(void *arg, void *task, const struct err *why, struct err *err)
-{
-    struct export_lane *lane = arg;
-    const struct catalog_chunk *k = task;
-
-    return catalog_table_failed(lane->catalog, k->table->id, why, err);
-}
-
-static void
-free_task(void *task)
-{
-    catalog_chunk_free(task);
-}
-
-/* What the keeper has lost (the slot) makes the rest useless, though those who
-   are in the snapshot could go on. */
-static int
-beat(void *arg, struct err *err)
-{
-    struct export_lane *lane = arg;
-
-    if (clock_ms() < lane->look_ms)
-        return 0;
-    lane->look_ms = clock_ms() + LOOK_MS;
-    return keeper_check(lane->dir, err);
-}
 
 /* ---- worker thread ---- */
 
@@ -168,6 +119,8 @@ pump(struct worker *w, struct err *err)
         r = copy_out_next(w->session, &data, &len, err);
         if (r)
             return r == COPY_OUT_E_END ? 0 : r;
+        if (len > w->largest)
+            w->largest = len;
         r = chunk_writer_add(w->writer, data, len, err);
         data = session_freemem(data);
         if (!r && w->lane->throttle)
@@ -236,8 +189,9 @@ name_file(struct run_dir *dir, struct catalog_chunk *k, int *ret_dir_fd,
     run_dir_table_name(table, t->id, t->name);
     free(k->file);
     if (t->kind == CATALOG_TABLE)
-        n = asprintf(&k->file, "tables/%s/%" PRIu64 ".%s.lz4", table, k->id,
-                     t->format == COPY_BINARY ? "copy" : "text");
+        n = asprintf(&k->file, "tables/%s/%" PRIu64 "%s", table, k->id,
+                     t->format == COPY_BINARY ? EXPORT_TASK_BINARY
+                                              : EXPORT_TASK_TEXT);
     else
         n = asprintf(&k->file, "large-objects/%" PRIu64 "%s.copy.lz4", k->id,
                      t->kind == CATALOG_LARGE_OBJECTS ? "" : "-metadata");
@@ -278,26 +232,62 @@ stage_chunk(struct worker *w, struct catalog_chunk *k, struct err *err)
     return r;
 }
 
+/*
+ * A row may have been too large.  The failure has ended our transaction, so
+ * the question is asked on a new connection; when that fails, what was said
+ * first is what counts.
+ */
+static int
+judge_size(struct worker *w, struct export_task *t, struct err *err)
+{
+    struct err other;
+    int fits = 0, r;
+
+    r = join_snapshot(w, &other);
+    if (!r)
+        r = huge_row_name(w->session, t->chunk, err, &other);
+    if (!r && t->may_go_over)
+        r = huge_row_fits_binary(w->session, t->chunk->table, &fits, &other);
+    if (r || !fits)
+        return -1;
+    t->goes_over = 1;
+    return 0;
+}
+
+/* What libpq has taken for a large row it gives back with the connection. */
+static void
+let_memory_go(struct worker *w)
+{
+    if (w->largest < LARGE_MESSAGE)
+        return;
+    w->session = session_free(w->session);
+    w->largest = 0;
+}
+
 static int
 work(void *arg, void *task, struct err *err)
 {
     struct worker *w = arg;
-    struct catalog_chunk *k = task;
+    struct export_task *t = task;
+    struct catalog_chunk *k = t->chunk;
     char label[160];
     int r = 0;
 
     snprintf(label, sizeof label, "%s.%s #%" PRIu64, k->table->schema,
              k->table->name, k->id);
     progress_begin(w->cell, label, k->n_bytes);
-    if (!snapshot_is_joined(w->session))
+    if (!w->session || !snapshot_is_joined(w->session))
         r = join_snapshot(w, err);
     if (w->lane->throttle)
         throttle_enter(w->lane->throttle, w->seat);
     if (!r)
         r = stage_chunk(w, k, err);
+    if (r && k->table->kind == CATALOG_TABLE && huge_row_is_suspected(err))
+        r = judge_size(w, t, err);
     if (w->lane->throttle)
         throttle_leave(w->lane->throttle, w->seat);
-    progress_end(w->cell, r == 0);
+    let_memory_go(w);
+    progress_end(w->cell, r == 0 && !t->goes_over);
     return r;
 }
 
@@ -309,11 +299,11 @@ close_worker(void *arg)
 
 const struct lane_ops export_lane_ops = {
     .name = "export",
-    .fetch = fetch,
-    .record = record,
-    .give_up = give_up,
-    .free_task = free_task,
-    .beat = beat,
+    .fetch = export_task_fetch,
+    .record = export_task_record,
+    .give_up = export_task_give_up,
+    .free_task = export_task_free,
+    .beat = export_task_beat,
     .open = open_worker,
     .work = work,
     .close = close_worker,

@@ -8,7 +8,14 @@
  *     writes -> commit of the file -> row in the catalogue
  *
  * Memory of a worker: EXPORT_LANE_BUFFERS pieces for writing, one frame of
- * rows, and what libpq needs for the largest row.
+ * rows, and what libpq needs for the largest row: its buffer, which grows by
+ * doubling and never shrinks, and a copy of the row.  So a connection on which
+ * a large row has come is closed after its chunk, and its memory is free.
+ *
+ * A row too large to be read as text: the whole table goes over to binary,
+ * where its types allow that, and is staged from its beginning; chunks of one
+ * table are never of two formats.  Not when something of it is loaded already.
+ * Else the table fails, and the error names the row.
  */
 
 #include "formats/frame.h"
@@ -33,6 +40,10 @@ struct export_lane {
     enum sink_choice sink;
     uint64_t look_ms;          /* when the keeper is looked at next; its own */
     struct throttle *throttle; /* NULL: as fast as can be */
+    /* A table that was planned as text may be staged in binary, when a row of
+       it is too large for text. */
+    int may_go_over;
+    struct progress *progress;
 };
 
 extern const struct lane_ops export_lane_ops;
