@@ -102,11 +102,13 @@ give_up(void *arg, void *task, const struct err *why, struct err *err)
  * A commit waits for the disk: what it did goes into our catalogue, and a
  * target that crashes and comes back while we are at work must not know less.
  * Sorting for an index may use more memory than the server's modest default.
+ * Who names a target wants it written to, whatever is its default.
  */
 static const char settings[] =
     "SET synchronous_commit = on;"
     "SET default_transaction_read_only = off;"
     "SET check_function_bodies = off;"
+    "SET default_transaction_read_only = off;"
     "SELECT pg_catalog.set_config('maintenance_work_mem', '256MB', false)"
     " FROM pg_catalog.pg_settings"
     " WHERE name = 'maintenance_work_mem' AND setting::int8 < 262144";
