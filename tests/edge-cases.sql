@@ -4,9 +4,8 @@
 -- For psql -X -v ON_ERROR_STOP=1, as superuser, in an empty UTF-8 database,
 -- after edge-roles.sql was run on the cluster.
 --
--- Not in here, since each makes an export end with a message and another
--- status, and so has tests of its own: large objects, rows of an extension's
--- configuration, partitions by the hash of an enum.
+-- Not in here: rows of an extension's configuration, for which an extension
+-- would have to be installed.
 
 SET client_min_messages = warning;
 SET client_encoding = 'UTF8';
@@ -364,6 +363,15 @@ CREATE TABLE shapes.by_enum (m types.mood, x int) PARTITION BY LIST (m);
 CREATE TABLE shapes.by_enum_sad PARTITION OF shapes.by_enum FOR VALUES IN ('sad', NULL);
 CREATE TABLE shapes.by_enum_rest PARTITION OF shapes.by_enum DEFAULT;
 INSERT INTO shapes.by_enum VALUES ('sad', 1), (NULL, 2), ('🐘', 3), ('', 4);
+-- The hash of an enum is that of an OID: in a copy the rows are elsewhere.
+CREATE TABLE shapes.by_hash (x int, m types.mood) PARTITION BY HASH (m);
+CREATE TABLE shapes.by_hash_0 PARTITION OF shapes.by_hash FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE shapes.by_hash_1 (m types.mood, x int);
+ALTER TABLE shapes.by_hash ATTACH PARTITION shapes.by_hash_1 FOR VALUES WITH (MODULUS 3, REMAINDER 1);
+CREATE TABLE shapes.by_hash_2 PARTITION OF shapes.by_hash FOR VALUES WITH (MODULUS 3, REMAINDER 2)
+    PARTITION BY LIST (x);
+CREATE TABLE shapes.by_hash_2_all PARTITION OF shapes.by_hash_2 DEFAULT;
+INSERT INTO shapes.by_hash SELECT i, (enum_range(NULL::types.mood))[1 + i % 9] FROM generate_series(1, 500) AS i;
 CREATE TABLE shapes.by_expression (t text, x int) PARTITION BY RANGE (lower(t) COLLATE "C", (x % 10));
 CREATE TABLE shapes.by_expression_low PARTITION OF shapes.by_expression
     FOR VALUES FROM (MINVALUE, MINVALUE) TO ('m', 5);
@@ -711,6 +719,21 @@ GRANT USAGE ON LANGUAGE plpgsql TO edge_guest WITH GRANT OPTION;
 ALTER TABLE types.odd OWNER TO edge_owner;
 ALTER FUNCTION code.plus_one(int) OWNER TO "edge ""odd; role";
 ALTER SCHEMA words OWNER TO edge_guest;
+
+---------------------------------------------------------------------------
+-- Large objects: empty, one byte, each byte, a hole, many pages
+
+SELECT lo_create(4711) \g /dev/null
+SELECT lo_from_bytea(4712, '\x00') \g /dev/null
+SELECT lo_from_bytea(4713, (SELECT b FROM types.texts WHERE id = 355)) \g /dev/null
+SELECT lo_from_bytea(4714, 'begin'), lo_put(4714, 1000000, 'end') \g /dev/null
+SELECT lo_from_bytea(4294967295, decode(repeat(md5('x'), 100000), 'hex')) \g /dev/null
+ALTER LARGE OBJECT 4712 OWNER TO edge_owner;
+GRANT SELECT ON LARGE OBJECT 4712 TO edge_guest WITH GRANT OPTION;
+GRANT ALL ON LARGE OBJECT 4713 TO PUBLIC;
+COMMENT ON LARGE OBJECT 4713 IS 'each byte';
+CREATE TABLE rights.refers_to_one (id int, lo oid);
+INSERT INTO rights.refers_to_one VALUES (1, 4713);
 
 ---------------------------------------------------------------------------
 -- Names

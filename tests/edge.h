@@ -20,7 +20,8 @@ const char *edge_source(const char *server);
 const char *edge_target(const char *server);
 
 /* Equal by pg_dump's word, line by line; by the servers' text of every row of
-   every table and materialized view; and by every sequence's state. */
+   every table and materialized view; by every sequence's state, and every large
+   object. */
 void edge_assert_equal(const char *source, const char *target);
 
 /* The rows of all tables alone. */

@@ -25,8 +25,11 @@ def main(run, conninfo):
     env = dict(os.environ, PGCLIENTENCODING=catalog['source']['encoding'])
     for t in catalog['tables']:
         columns = b', '.join(ident(name(c, 'name')) for c in t['columns'])
+        if name(t, 'schema') == b'pg_catalog':
+            continue  # large objects: no table that COPY could fill
+        into = 'root_' if 'root_name' in t else ''
         copy = b'COPY %s.%s %s FROM STDIN (FORMAT %s)' % (
-            ident(name(t, 'schema')), ident(name(t, 'name')),
+            ident(name(t, into + 'schema')), ident(name(t, into + 'name')),
             b'(' + columns + b')' if columns else b'', t['format'].encode())
         for chunk in t['chunks']:
             path = os.path.join(run, 'data', chunk['file'])
