@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/target/misfits.h"
+#include "loader/target/places.h"
 
 /* pg_dump's numbers are below, those of ANALYZE negative. */
 #define FIRST_ENTRY (INT64_C(1) << 40)
@@ -81,7 +81,7 @@
 
 #define IN_THE_WAY                                                             \
     "WITH RECURSIVE here AS (SELECT DISTINCT e.table_id, e.schema, e.name,"    \
-    "  c.oid FROM " TARGET_TABLES " e"                                         \
+    "  c.oid FROM " PLACES " e"                                                \
     "  JOIN pg_catalog.pg_namespace n ON n.nspname = e.schema"                 \
     "  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid"                   \
     "   AND c.relname = e.name),"                                              \

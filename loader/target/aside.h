@@ -26,7 +26,7 @@ struct aside_params {
     int indexes; /* those, too, that serve no constraint */
 };
 
-/* The tables are those of TARGET_TABLES (misfits.h). */
+/* The tables are those of PLACES. */
 int aside_put(const struct aside_params *p, struct session *s, struct err *err);
 
 /* What is aside becomes entries: an index when its table is loaded, the

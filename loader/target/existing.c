@@ -12,6 +12,7 @@
 #include "io/fd.h"
 #include "loader/target/aside.h"
 #include "loader/target/misfits.h"
+#include "loader/target/places.h"
 #include "loader/target/unchecked.h"
 
 enum { HOOK_MAX = 16 << 20 }; /* bytes of the user's SQL */
@@ -154,19 +155,12 @@ look_for_rows(const struct existing *x, struct session *s, struct err *err)
     return r || done ? r : require_empty_tables(x, s, err);
 }
 
-/* All in one statement, since they may refer to each other. */
-static const char truncate_all[] =
-    "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE '"
-    " || pg_catalog.string_agg(DISTINCT"
-    "   pg_catalog.format('ONLY %I.%I', schema, name), ', ')"
-    " FROM " TARGET_TABLES " WHERE role = 'own'); END $$";
-
 static int
 make_room(const struct existing *x, struct session *s, struct err *err)
 {
-    return do_once(x, s, STEP_ROOM,
-                   x->wishes->rows == EXISTING_TRUNCATED ? truncate_all : NULL,
-                   err);
+    return do_once(
+        x, s, STEP_ROOM,
+        x->wishes->rows == EXISTING_TRUNCATED ? places_truncate : NULL, err);
 }
 
 /* ---- triggers and the like ---- */
@@ -223,7 +217,7 @@ existing_begin(const struct existing *x, struct session *s, int *ret_replica,
 {
     int r;
 
-    r = misfits_list_tables(s, x->catalog, err);
+    r = places_list(s, x->catalog, err);
     if (!r)
         r = misfits_find(s, x->progress, err);
     if (!r)

@@ -2,150 +2,16 @@
 #include "loader/target/misfits.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "loader/target/places.h"
 
 enum { NOTED_MAX = 1000 }; /* lines; who has more has taken another target */
-
-/* ---- the run's tables, told to the target ---- */
-
-static void
-print_literal(FILE *f, struct session *s, const char *text)
-{
-    cleanup_(session_freememp) char *literal = session_literal(s, text);
-
-    fprintf(f, ", %s", literal ? literal : "");
-}
-
-/* What is about to be filled: the table, or the root of its family. */
-struct place {
-    const char *schema, *name;
-    int64_t id;
-    const char *role;
-};
-
-static void
-print_rows(FILE *f, struct session *s, const struct catalog_table *t,
-           const struct place *at)
-{
-    unsigned n_rows = t->n_columns ? t->n_columns : 1;
-
-    for (unsigned i = 0; i < n_rows; i++) {
-        fprintf(f, "%s(%" PRId64, i ? ", " : "", at->id);
-        print_literal(f, s, at->role);
-        print_literal(f, s, at->schema);
-        print_literal(f, s, at->name);
-        fprintf(f, ", %u", i);
-        if (t->n_columns) {
-            print_literal(f, s, t->columns[i].name);
-            print_literal(f, s, t->columns[i].type);
-        } else {
-            fputs(", NULL, NULL", f);
-        }
-        fputs(")", f);
-    }
-}
-
-static int
-list_place(struct session *s, const struct catalog_table *t,
-           const struct place *at, struct err *err)
-{
-    cleanup_(freep) char *sql = NULL;
-    size_t len;
-    FILE *f = open_memstream(&sql, &len);
-
-    if (!f)
-        return err_nomem(err);
-    fputs("INSERT INTO " TARGET_TABLES " VALUES ", f);
-    print_rows(f, s, t, at);
-    return fclose(f) == 0 ? session_exec(s, sql, err) : err_nomem(err);
-}
-
-static int
-list_table(struct session *s, const struct catalog_table *t, struct err *err)
-{
-    const struct place own = {t->schema, t->name, (int64_t)t->id,
-                              t->extension ? "extension" : "own"};
-    const struct place root = {t->root_schema, t->root_name, -(int64_t)t->id,
-                               "root"};
-    int r = list_place(s, t, &own, err);
-
-    return r || !t->root_name ? r : list_place(s, t, &root, err);
-}
-
-static int
-list_sequences(struct session *s, struct catalog *c, struct err *err)
-{
-    uint64_t cursor = 0;
-    int r;
-
-    for (;;) {
-        cleanup_(catalog_sequence_freep) struct catalog_sequence *q = NULL;
-
-        r = catalog_next_sequence(c, &cursor, &q, err);
-        if (r)
-            return r == CATALOG_E_NONE ? 0 : r;
-        const char *const values[] = {q->schema, q->name};
-        cleanup_(session_clearp) PGresult *res = NULL;
-
-        r = session_query_params(
-            s, "INSERT INTO pg_temp.pghaul_sequences VALUES ($1, $2)", 2,
-            values, &res, err);
-        if (r)
-            return r;
-    }
-}
-
-static int
-list_tables(struct session *s, struct catalog *c, struct err *err)
-{
-    uint64_t last = 0;
-    int r;
-
-    for (;;) {
-        cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
-
-        r = catalog_next_table(c, last, &t, err);
-        if (r)
-            return r == CATALOG_E_NONE ? 0 : r;
-        r = t->kind == CATALOG_TABLE ? list_table(s, t, err) : 0;
-        if (r)
-            return r;
-        last = t->id;
-    }
-}
-
-int
-misfits_list_tables(struct session *s, struct catalog *c, struct err *err)
-{
-    int r;
-
-    r = session_exec(s,
-                     "BEGIN;"
-                     "CREATE TEMPORARY TABLE pghaul_tables (table_id bigint,"
-                     " role text, schema text, name text, position int,"
-                     " column_name text, type text);"
-                     "CREATE TEMPORARY TABLE pghaul_sequences"
-                     " (schema text, name text)",
-                     err);
-    if (!r)
-        r = list_tables(s, c, err);
-    if (!r)
-        r = list_sequences(s, c, err);
-    return r ? r
-             : session_exec(s,
-                            "COMMIT;"
-                            "ANALYZE " TARGET_TABLES,
-                            err);
-}
-
-/* ---- what does not fit ---- */
 
 /* The run's tables and what is there under their names. */
 #define HERE                                                                   \
     "here AS (SELECT DISTINCT e.table_id, e.role, e.schema, e.name, c.oid,"    \
     "  c.relkind = CASE e.role WHEN 'root' THEN 'p' ELSE 'r' END AS fits"      \
-    " FROM " TARGET_TABLES " e"                                                \
+    " FROM " PLACES " e"                                                       \
     " LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = e.schema"             \
     " LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid"               \
     "  AND c.relname = e.name)"
@@ -166,7 +32,7 @@ static const char misfits[] =
     "  WHEN a.attgenerated <> '' THEN 'it is generated'"
     "  ELSE pg_catalog.format('its type is %s, not %s',"
     "   pg_catalog.format_type(a.atttypid, a.atttypmod), e.type) END"
-    " FROM here h JOIN " TARGET_TABLES " e USING (table_id)"
+    " FROM here h JOIN " PLACES " e USING (table_id)"
     " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = h.oid"
     "  AND a.attname = e.column_name AND a.attnum > 0 AND NOT a.attisdropped"
     " WHERE h.fits AND e.column_name IS NOT NULL"
@@ -180,7 +46,7 @@ static const char misfits[] =
     " FROM here h JOIN pg_catalog.pg_attribute a ON a.attrelid = h.oid"
     "  AND a.attnum > 0 AND NOT a.attisdropped"
     " WHERE h.fits AND a.attnotnull AND NOT a.atthasdef"
-    " AND a.attidentity = '' AND NOT EXISTS (SELECT FROM " TARGET_TABLES " e"
+    " AND a.attidentity = '' AND NOT EXISTS (SELECT FROM " PLACES " e"
     "  WHERE e.table_id = h.table_id AND e.column_name = a.attname) "
     "UNION ALL "
     "SELECT 9223372036854775807, 0,"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/target/misfits.h"
+#include "loader/target/places.h"
 
 /* Columns of the referencing table (f) or the key: "f.a, f.b". */
 #define COLUMNS_OF_F                                                           \
@@ -71,7 +71,7 @@
 static const char keys[] =
     "CREATE TEMPORARY TABLE pghaul_keys AS "
     "WITH here AS (SELECT DISTINCT e.schema, e.name, c.oid"
-    "  FROM " TARGET_TABLES " e"
+    "  FROM " PLACES " e"
     "  JOIN pg_catalog.pg_namespace n ON n.nspname = e.schema"
     "  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid"
     "   AND c.relname = e.name) "

@@ -12,6 +12,6 @@
 #include "loader/pg/session.h"
 #include "loader/run/progress.h"
 
-/* Of the tables of TARGET_TABLES (misfits.h).  ERR_DIFFERS when one is
+/* Of the tables of PLACES.  ERR_DIFFERS when one is
    violated; each is noted with the number of rows and the first of them. */
 int unchecked_find(struct session *s, struct progress *p, struct err *err);
