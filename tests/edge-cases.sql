@@ -641,7 +641,7 @@ CREATE SEQUENCE counts.owned_late OWNED BY counts.owner.c;
 SELECT setval('counts.owner_a_seq', 3, false) \g /dev/null
 INSERT INTO counts.owner DEFAULT VALUES;
 -- Behind its column: pg_dump copies it so.
-SELECT setval('counts.owner_b_seq', 1, false) \g /dev/null
+SELECT setval('counts.owner_b_seq', 2, false) \g /dev/null
 COMMENT ON SEQUENCE counts.called IS 'sequence';
 
 ---------------------------------------------------------------------------

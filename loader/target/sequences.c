@@ -4,27 +4,94 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static int
-set_one(struct session *s, const struct catalog_sequence *q, struct err *err)
-{
-    cleanup_(session_freememp) char *name =
-        session_qualified(s, q->schema, q->name);
-    cleanup_(session_freememp) char *literal = NULL;
+static const char set[] =
+    "SELECT pg_catalog.setval($1::pg_catalog.regclass, $2::int8, $3::bool)";
 
-    if (name)
-        literal = session_literal(s, name);
-    if (!literal)
-        return err_nomem(err);
-    return session_execf(s, err,
-                         "SELECT pg_catalog.setval(%s::pg_catalog.regclass,"
-                         " %" PRId64 ", %s)",
-                         literal, q->last_value,
-                         q->is_called ? "true" : "false");
+/*
+ * Writes the statement that moves the sequence to the last value of the column
+ * that owns it, where there is one; it returns a row when it did so.
+ */
+static const char raise[] =
+    "SELECT pg_catalog.format('SELECT pg_catalog.setval(%L, m::int8), m FROM"
+    " (SELECT greatest(%s, least(%s, v)) AS m FROM (SELECT %s(%I) AS v"
+    "  FROM %I.%I) AS y WHERE v IS NOT NULL) AS x, %s AS q"
+    " WHERE CASE WHEN is_called THEN m %s last_value"
+    "  ELSE m %s= last_value END',"
+    " $1::text, s.seqmin, s.seqmax, CASE WHEN up THEN 'max' ELSE 'min' END,"
+    " a.attname, n.nspname, c.relname, $1::text, more, more)"
+    " FROM (SELECT *, seqincrement > 0 AS up, CASE WHEN seqincrement > 0"
+    "   THEN '>' ELSE '<' END AS more FROM pg_catalog.pg_sequence) AS s"
+    " JOIN pg_catalog.pg_depend d ON d.objid = s.seqrelid"
+    "  AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+    "  AND d.refclassid = d.classid AND d.refobjsubid > 0"
+    "  AND d.deptype IN ('a', 'i')"
+    " JOIN pg_catalog.pg_class c ON c.oid = d.refobjid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
+    "  AND a.attnum = d.refobjsubid"
+    " WHERE s.seqrelid = $1::text::pg_catalog.regclass AND NOT s.seqcycle"
+    " AND a.atttypid IN ('int2'::pg_catalog.regtype,"
+    "  'int4'::pg_catalog.regtype, 'int8'::pg_catalog.regtype,"
+    "  'numeric'::pg_catalog.regtype)";
+
+struct setter {
+    struct session *session;
+    struct progress *progress;
+};
+
+static int
+set_value(struct setter *x, const char *name, const struct catalog_sequence *q,
+          struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char value[24];
+
+    snprintf(value, sizeof value, "%" PRId64, q->last_value);
+    return session_query_params(
+        x->session, set, 3,
+        (const char *const[]){name, value, q->is_called ? "t" : "f"}, &res,
+        err);
+}
+
+/* The column's value would be given out again. */
+static int
+move_past_column(struct setter *x, const char *name,
+                 const struct catalog_sequence *q, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *statement = NULL;
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r;
+
+    r = session_query_params(x->session, raise, 1, &name, &statement, err);
+    if (r || PQntuples(statement) == 0)
+        return r;
+    r = session_query(x->session, PQgetvalue(statement, 0, 0), &res, err);
+    if (!r && PQntuples(res) > 0)
+        progress_note(x->progress,
+                      "sequence %s.%s was behind its column, at the source "
+                      "too: it goes on after %s",
+                      q->schema, q->name, PQgetvalue(res, 0, 1));
+    return r;
 }
 
 static int
-set_all(struct session *s, struct catalog *c, struct err *err)
+set_one(struct setter *x, const struct catalog_sequence *q, struct err *err)
 {
+    cleanup_(session_freememp) char *name =
+        session_qualified(x->session, q->schema, q->name);
+    int r;
+
+    if (!name)
+        return err_nomem(err);
+    r = set_value(x, name, q, err);
+    return r ? r : move_past_column(x, name, q, err);
+}
+
+int
+sequences_set(struct session *s, struct catalog *c, struct progress *p,
+              struct err *err)
+{
+    struct setter x = {.session = s, .progress = p};
     uint64_t cursor = 0;
     int r;
 
@@ -34,23 +101,8 @@ set_all(struct session *s, struct catalog *c, struct err *err)
         r = catalog_next_sequence(c, &cursor, &q, err);
         if (r)
             return r == CATALOG_E_NONE ? 0 : r;
-        r = set_one(s, q, err);
+        r = set_one(&x, q, err);
         if (r)
             return r;
     }
-}
-
-int
-sequences_set(struct session *s, struct catalog *c, struct err *err)
-{
-    struct err ignored;
-    int r;
-
-    r = session_exec(s, "BEGIN", err);
-    if (!r)
-        r = set_all(s, c, err);
-    if (!r)
-        return session_exec(s, "COMMIT", err);
-    session_exec(s, "ROLLBACK", &ignored);
-    return r;
 }

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #pragma once
 
+/*
+ * Sequences: each goes on in the target where it was at the source.
+ *
+ * One that is behind the column that owns it, as after rows with explicit
+ * keys, would give out keys that are there: it is moved to the column's last
+ * value, and that is noted.  Not one that cycles: its column is meant to hold
+ * what comes again.
+ */
+
 #include "io/err.h"
 #include "loader/pg/session.h"
 #include "loader/run/catalog.h"
+#include "loader/run/progress.h"
 
-/*
- * Give every sequence the value that it had at the source: the next value
- * drawn on either side is the same.  All of them in one transaction.
- */
-int sequences_set(struct session *s, struct catalog *c, struct err *err);
+int sequences_set(struct session *s, struct catalog *c, struct progress *p,
+                  struct err *err);
