@@ -16,6 +16,16 @@ drive_both(struct workplace *w, struct export *x, struct load *l,
     return r ? r : load_finish(l, err);
 }
 
+static struct export_params
+export_params(const struct workplace *w, struct selection *selection)
+{
+    struct export_params p = copying_export_params(w, selection);
+
+    p.max_staged = w->ctx->options->max_staged;
+    p.discard = w->ctx->options->discard;
+    return p;
+}
+
 static int
 clone_into(struct workplace *w, struct err *err)
 {
@@ -32,7 +42,7 @@ clone_into(struct workplace *w, struct err *err)
         r = copying_confirm_load(w, err);
     if (r)
         return r;
-    from = copying_export_params(w, selection);
+    from = export_params(w, selection);
     r = export_begin(&x, &from, w->dir, w->catalog, err);
     if (r)
         return r;
@@ -43,6 +53,8 @@ clone_into(struct workplace *w, struct err *err)
     end = load_was_finished(l) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
     if (end == ACCOUNT_DONE)
         r = drive_both(w, x, l, err);
+    if (!r)
+        r = export_discard(x, err);
     if (!r)
         r = account_copy(w, export_facts(x), "loaded", end, err);
     return r ? r : workplace_check_skips(w, err);
@@ -60,9 +72,15 @@ const struct command command_clone = {
     .description =
         "Does what export and load do, side by side: a chunk is loaded as "
         "soon as it is staged.  The staged files stay in the run directory, "
-        "so that the same run can be verified, or loaded again elsewhere.",
+        "so that the same run can be verified, or loaded again elsewhere.\n\n"
+        "Where the disk is small, --max-staged lets the export wait for the "
+        "load when so much is staged and not yet loaded, and --discard "
+        "removes each file as soon as its rows are committed in the target: "
+        "then the run can be verified, but not be loaded again, and the "
+        "directory is no bag.",
     .requires = OPTION_SET(source) | OPTION_SET(target) | OPTION_SET(dir),
-    .takes =
-        COPYING_EXPORT_OPTIONS | COPYING_LOAD_OPTIONS | COPYING_TALK_OPTIONS,
+    .takes = COPYING_EXPORT_OPTIONS | COPYING_LOAD_OPTIONS |
+             COPYING_TALK_OPTIONS | OPTION_SET(max_staged) |
+             OPTION_SET(discard),
     .run = run,
 };

@@ -32,7 +32,7 @@ load_from(struct workplace *w, struct err *err)
 
     r = facts_read(&f, w->catalog, err);
     if (!r)
-        r = facts_require_staged(&f, err);
+        r = facts_require_files(&f, err);
     if (!r)
         r = seal_check(w->dir, err);
     if (!r)

@@ -182,6 +182,9 @@ int catalog_take_to_load(struct catalog *c, unsigned max_per_table,
 /* ERR_REFUSED unless it is STAGED; may be said again. */
 int catalog_chunk_loaded(struct catalog *c, uint64_t chunk, struct err *err);
 
+/* Bytes of files that are STAGED and can be loaded. */
+int catalog_bytes_waiting(struct catalog *c, uint64_t *ret, struct err *err);
+
 /* All STAGED chunks of the table after chunk (0: from the first); E_NONE. */
 int catalog_next_chunk(struct catalog *c, uint64_t table, uint64_t chunk,
                        struct catalog_chunk **ret, struct err *err);

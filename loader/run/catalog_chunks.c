@@ -203,6 +203,23 @@ catalog_chunk_loaded(struct catalog *c, uint64_t chunk, struct err *err)
     return r ? r : catalog_db_changed(c, err, "chunk", chunk, "loaded");
 }
 
+int
+catalog_bytes_waiting(struct catalog *c, uint64_t *ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(
+        c, err, &q,
+        SQL("SELECT coalesce(sum(k.file_len), 0)"
+            " FROM tables t CROSS JOIN chunks k ON k.table_id = t.id"
+            " WHERE t.n_to_load > 0 AND t.state = 'ok'"
+            " AND k.state = 'staged'"));
+    if (!r)
+        *ret = catalog_db_u64(q, 0);
+    return r;
+}
+
 /* ---- what is staged ---- */
 
 int

@@ -58,7 +58,7 @@ read_text(struct catalog *c, const char *key, char **ret, struct err *err)
 static int
 read_numbers(struct facts *f, struct catalog *c, struct err *err)
 {
-    char *state = NULL, *version = NULL, *lsn = NULL;
+    char *state = NULL, *version = NULL, *lsn = NULL, *discards = NULL;
     uint32_t high = 0, low = 0;
     int r;
 
@@ -67,15 +67,19 @@ read_numbers(struct facts *f, struct catalog *c, struct err *err)
         r = read_text(c, "source.version", &version, err);
     if (!r)
         r = read_text(c, "export.lsn", &lsn, err);
+    if (!r)
+        r = read_text(c, "export.discards", &discards, err);
     for (unsigned i = 0; state && i <= FACTS_STAGED; i++)
         if (strcmp(state, state_names[i]) == 0)
             f->state = (enum facts_state)i;
     f->version = version ? atoi(version) : 0;
+    f->discards = discards != NULL;
     if (lsn && sscanf(lsn, "%" SCNx32 "/%" SCNx32, &high, &low) == 2)
         f->lsn = (uint64_t)high << 32 | low;
     free(state);
     free(version);
     free(lsn);
+    free(discards);
     return r;
 }
 
@@ -183,6 +187,7 @@ facts_write(const struct facts *f, struct catalog *c, struct err *err)
         {"export.state", state_names[f->state]},
         {"export.snapshot", f->snapshot},
         {"export.lsn", lsn},
+        {"export.discards", f->discards ? "yes" : NULL},
         {"source.version", version},
         {"source.system_id", f->system_id},
         {"source.database", f->database},
@@ -228,4 +233,16 @@ facts_require_staged(const struct facts *f, struct err *err)
         return 0;
     err_set(err, ERR_REFUSED, "the export of this run is not complete");
     return err_hint(err, "Repeat the command that began it.");
+}
+
+int
+facts_require_files(const struct facts *f, struct err *err)
+{
+    int r = facts_require_staged(f, err);
+
+    if (r || !f->discards)
+        return r;
+    err_set(err, ERR_REFUSED, "the files of this run are not kept");
+    return err_hint(err, "It was begun with --discard: only the command that "
+                         "began it can go on.");
 }

@@ -43,6 +43,8 @@ struct facts {
     int version;     /* of the source server: 150018 */
     char *source;    /* where it came from, without secrets */
     char *selection; /* what of it: selection_text(); NULL: all */
+    int discards;    /* staged files are removed when they are loaded: there
+                        will be nothing to load again */
     unsigned char schema_sha256[32]; /* of data/schema.dump */
     struct {
         int present;
@@ -59,5 +61,6 @@ int facts_write(const struct facts *f, struct catalog *c, struct err *err);
 int facts_set_state(struct catalog *c, enum facts_state state, struct err *err);
 void facts_clear(struct facts *f);
 
-/* ERR_REFUSED unless all chunks are staged. */
+/* ERR_REFUSED unless all chunks are staged; and their files are kept. */
 int facts_require_staged(const struct facts *f, struct err *err);
+int facts_require_files(const struct facts *f, struct err *err);

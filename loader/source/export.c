@@ -229,6 +229,7 @@ write_down(struct export *x, const struct keeper_look *keeper,
     now->snapshot = strdup(keeper->origin);
     if (!now->snapshot)
         return err_nomem(err);
+    now->discards = x->params.discard;
     now->state = FACTS_EXPORTING;
     r = catalog_begin(x->catalog, err);
     if (!r)
@@ -514,6 +515,17 @@ require_same_selection(struct export *x, const struct facts *now,
                          "--start-over to throw away what is staged.");
 }
 
+/* Nobody's files are removed who has not said so when the run was begun. */
+static int
+require_same_use(const struct export *x, struct err *err)
+{
+    if (!x->params.discard || x->facts.discards)
+        return 0;
+    err_set(err, ERR_REFUSED, "run %s was begun without --discard",
+            x->facts.run_id);
+    return err_hint(err, "Go on without it, or begin in another directory.");
+}
+
 /* Go on with what is there, or begin anew. */
 static int
 decide(struct export *x, struct facts *now, struct err *err)
@@ -527,6 +539,8 @@ decide(struct export *x, struct facts *now, struct err *err)
                 x->params.cdc ? &x->params.capture : NULL, x->catalog, err);
         if (!r)
             r = require_roles(x, err);
+        if (!r)
+            r = require_same_use(x, err);
         if (!r)
             r = all_staged(x, &complete, err);
         if (r)
@@ -654,6 +668,7 @@ export_lane(struct export *x)
         .throttle = watch_throttle(x->watch),
         .may_go_over = x->params.plan.format == PLANNER_AUTO,
         .progress = x->params.progress,
+        .max_staged = x->params.max_staged,
     };
     memcpy(x->lane.run, x->facts.run, sizeof x->lane.run);
     /* Only the progress is poorer when this fails. */
@@ -712,12 +727,24 @@ export_finish(struct export *x, struct err *err)
     if (x->facts.state == FACTS_STAGED && seal_is_there(x->dir))
         return 0;
     /* One that was carried here may say more than we know. */
-    if (x->facts.state != FACTS_STAGED || !catalog_json_is_there(x->dir))
+    if (!x->facts.discards &&
+        (x->facts.state != FACTS_STAGED || !catalog_json_is_there(x->dir)))
         r = catalog_json_write(x->catalog, &x->facts, x->dir, err);
     if (!r)
         r = facts_set_state(x->catalog, FACTS_STAGED, err);
     if (r)
         return r;
     x->facts.state = FACTS_STAGED;
-    return seal_write(x->catalog, &x->facts, x->dir, err);
+    return x->facts.discards ? 0
+                             : seal_write(x->catalog, &x->facts, x->dir, err);
+}
+
+int
+export_discard(struct export *x, struct err *err)
+{
+    unsigned n;
+
+    return x->facts.discards
+               ? run_dir_sweep(x->dir, keep_nothing, NULL, &n, err)
+               : 0;
 }

@@ -59,6 +59,10 @@ struct export_params {
     int roles; /* also roles, and the database's own properties */
     struct guard_limits limits;
     uint64_t max_rate; /* bytes a second, by all workers; 0: no limit */
+    /* For who loads at once: files of so many bytes at most wait for it, and
+       a worker's more (0: any number); each is removed when it is loaded. */
+    uint64_t max_staged;
+    int discard;
     const struct stop *stop;
     struct progress *progress;
 };
@@ -80,6 +84,10 @@ struct lane export_lane(struct export *x);
 /*
  * After the lane has run dry: all chunks are staged, or the tables that could
  * not be are the catalogue's failures and the export stays EXPORTING, with its
- * keeper.  When all are staged the source is let go and the directory sealed.
+ * keeper.  When all are staged the source is let go and the directory sealed,
+ * unless its files are discarded.
  */
 int export_finish(struct export *x, struct err *err);
+
+/* All is loaded: remove the staged files that are left. */
+int export_discard(struct export *x, struct err *err);

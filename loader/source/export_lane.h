@@ -44,6 +44,9 @@ struct export_lane {
        it is too large for text. */
     int may_go_over;
     struct progress *progress;
+    /* Nothing more is begun while files of so many bytes wait to be loaded; 0:
+       nobody loads. */
+    uint64_t max_staged;
 };
 
 extern const struct lane_ops export_lane_ops;

@@ -36,12 +36,29 @@ fill_task(struct export_lane *lane, struct export_task *t, struct err *err)
     return r;
 }
 
+/* The load frees us: a dry lane is asked again when anything was recorded. */
+static int
+is_room(struct export_lane *lane, int *ret, struct err *err)
+{
+    uint64_t waiting = 0;
+    int r = 0;
+
+    if (lane->max_staged)
+        r = catalog_bytes_waiting(lane->catalog, &waiting, err);
+    *ret = waiting < lane->max_staged || !lane->max_staged;
+    return r;
+}
+
 int
 export_task_fetch(void *arg, void **task, struct err *err)
 {
-    struct export_task *t = calloc(1, sizeof *t);
-    int r;
+    struct export_task *t;
+    int room, r;
 
+    r = is_room(arg, &room, err);
+    if (r || !room)
+        return r ? r : LANE_E_DRY;
+    t = calloc(1, sizeof *t);
     if (!t)
         return err_nomem(err);
     r = fill_task(arg, t, err);

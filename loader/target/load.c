@@ -280,6 +280,7 @@ set_up_lane(struct load *x)
         .lsn = f->lsn,
         .no_owner = x->params.no_owner,
         .no_acl = x->params.no_acl,
+        .discard = f->discards,
         .settle = settle,
         .settle_arg = x,
     };

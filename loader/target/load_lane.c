@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/dir.h"
 #include "loader/pg/pooler.h"
 #include "loader/target/load_chunk.h"
 #include "loader/target/load_large_objects.h"
@@ -73,14 +74,31 @@ fetch(void *arg, void **ret, struct err *err)
     return 0;
 }
 
+/* The target has committed it, and the catalogue knows: nobody needs it. */
+static int
+discard(const struct load_lane *lane, const struct catalog_chunk *k,
+        struct err *err)
+{
+    cleanup_(freep) char *path = NULL;
+
+    if (asprintf(&path, "data/%s", k->file) < 0) {
+        path = NULL;
+        return err_nomem(err);
+    }
+    return dir_remove(run_dir_fd(lane->dir), path, err);
+}
+
 static int
 record(void *arg, void *task, struct err *err)
 {
     struct load_lane *lane = arg;
     const struct task *t = task;
+    int r;
 
-    if (t->chunk)
-        return catalog_chunk_loaded(lane->catalog, t->chunk->id, err);
+    if (t->chunk) {
+        r = catalog_chunk_loaded(lane->catalog, t->chunk->id, err);
+        return r || !lane->discard ? r : discard(lane, t->chunk, err);
+    }
     return catalog_entry_done(lane->catalog, t->entry->id, err);
 }
 

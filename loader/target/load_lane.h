@@ -34,6 +34,7 @@ struct load_lane {
     unsigned max_per_table; /* writers of one table at a time */
     int replica;            /* triggers do not fire: existing.h */
     int no_owner, no_acl;   /* leave these out of large objects' metadata */
+    int discard;            /* remove a file when it is loaded */
     /* Of the main thread: see to it that the catalogue's marks are right, and
        that the target cannot lose what they say. */
     int (*settle)(void *arg, struct err *err);
