@@ -196,6 +196,20 @@ Test(cdc, partitions_that_are_loaded_through_their_root_are_published_so)
     drop_slots(source);
 }
 
+Test(cdc, large_objects_are_copied_and_their_changes_named)
+{
+    const char *source = bank_database(), *target = server_database("target");
+    const char *dir = run_dir();
+    struct server_run run;
+
+    server_sql(source, "SELECT lo_from_bytea(7, 'large')");
+    run = server_run(cdc_words(source, "--dir", dir));
+    assert_says(&run, 0, "changes of large objects will not be captured");
+    moves_load(target, dir);
+    cr_assert_str_eq(server_value(target, "SELECT lo_get(7) = 'large'"), "t");
+    drop_slots(source);
+}
+
 Test(cdc, tables_come_in_pages)
 {
     const char *source = server_database("source"), *dir = run_dir();
