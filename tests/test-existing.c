@@ -318,6 +318,98 @@ Test(existing, killed_at_any_moment_it_goes_on_and_all_is_put_back)
     }
 }
 
+Test(existing, abort_puts_back_what_a_load_has_left)
+{
+    const char *source, *dir = exported(&source);
+    const char *target = database_with_schema(), *before = state_of(target);
+    const char *bad = file_of(dir, "../bad.sql", "SELECT 1/0");
+    struct server_run run;
+
+    /* It ends before the first row, when all is aside already. */
+    server_sql(target, "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql"
+                       " AS $$BEGIN RAISE 'no row today'; END$$;"
+                       "CREATE TRIGGER no BEFORE INSERT ON customer"
+                       "  EXECUTE FUNCTION no();"
+                       "ALTER TABLE customer ADD CHECK (id < 100)");
+    before = state_of(target);
+    run = load(target, dir, "--rebuild-indexes", "--after-sql", bad);
+    cr_assert_eq(run.status, 3, "%s", run.errors);
+    cr_assert_str_neq(state_of(target), before);
+
+    run = moves_pghaul("abort", "--dir", dir, "--target", target);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(state_of(target), before);
+    cr_assert_str_eq(server_value(target, "SELECT count(*) FROM pg_namespace"
+                                          " WHERE nspname = 'pghaul'"),
+                     "0");
+    cr_assert_str_neq(server_value(target, "SELECT count(*) FROM orders"), "0");
+    run = moves_pghaul("abort", "--dir", dir, "--target", target);
+    cr_assert_not_null(strstr(run.output, "knows nothing"), "%s", run.output);
+}
+
+Test(existing, abort_empties_the_tables_when_asked_to)
+{
+    const char *source, *dir = exported(&source);
+    const char *target = database_with_schema(), *before = state_of(target);
+    struct server_run run = load(target, dir);
+
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    run =
+        moves_pghaul("abort", "--dir", dir, "--target", target, "--drop-data");
+    assert_says(run, 6, "--yes");
+    run = moves_pghaul("abort", "--dir", dir, "--target", target, "--drop-data",
+                       "--yes");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(server_value(target, "SELECT (SELECT count(*) FROM orders)"
+                                          " + (SELECT count(*) FROM customer)"),
+                     "0");
+    cr_assert_str_eq(state_of(target), before);
+    /* A trigger that fires ALWAYS does so. */
+    server_sql(target, "TRUNCATE audit");
+    run = load(target, dir);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    assert_same_rows(source, target);
+}
+
+/* The target's values have other OIDs, so rows go into other partitions. */
+Test(existing, rows_of_one_partition_find_their_place_in_others)
+{
+    static const char partitioned[] =
+        "CREATE TYPE mood AS ENUM ('sad', 'so so', 'glad');"
+        "CREATE TABLE p (m mood, i int) PARTITION BY HASH (m);"
+        "CREATE TABLE p0 PARTITION OF p"
+        "  FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+        "CREATE TABLE p1 PARTITION OF p"
+        "  FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+        "CREATE TABLE audit (what text);"
+        "CREATE FUNCTION trace() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN INSERT INTO public.audit VALUES (TG_NAME); RETURN NULL;"
+        " END$$;"
+        "CREATE TRIGGER a AFTER INSERT ON p FOR EACH STATEMENT"
+        "  EXECUTE FUNCTION trace();"
+        "ALTER TABLE p ENABLE ALWAYS TRIGGER a;";
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    const char *dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    server_sql(source, partitioned);
+    server_sql(source, "INSERT INTO p SELECT (enum_range(NULL::mood))"
+                       "[1 + i % 3], i FROM generate_series(1, 3000) i;"
+                       "TRUNCATE audit");
+    moves_export(source, dir);
+    server_sql(target, "CREATE TYPE another AS ENUM ('a', 'b');");
+    server_sql(target, partitioned);
+    run = load(target, dir, "--truncate", "--yes");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(server_fingerprint(source, "p"),
+                     server_fingerprint(target, "p"));
+    cr_assert_str_eq(server_value(target, "SELECT count(*) FROM audit"), "0");
+    cr_assert_str_eq(server_value(target, "SELECT tgenabled FROM pg_trigger"
+                                          " WHERE tgname = 'a'"),
+                     "A");
+}
+
 Test(existing, run_begun_the_other_way_is_refused)
 {
     const char *source, *dir = exported(&source);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "loader/cli/confirm.h"
 #include "loader/cli/workplace.h"
 #include "loader/source/capturing.h"
 #include "loader/source/keeper.h"
+#include "loader/target/abandon.h"
 
 /* 1: there was none. */
 static int
@@ -103,24 +104,14 @@ tell(void *arg, const char *what)
 }
 
 static int
-confirm(struct workplace *w, const struct capture *m, struct err *err)
+confirm_undo(struct workplace *w, const struct capture *m, struct err *err)
 {
-    char answer[16];
-
     if (w->ctx->options->yes)
         return 0;
     name_capture(m);
-    if (isatty(STDIN_FILENO)) {
-        printf("will be dropped; no change can be captured after that.  Go "
-               "on? [y/N] ");
-        fflush(stdout);
-        if (fgets(answer, sizeof answer, stdin) &&
-            (answer[0] == 'y' || answer[0] == 'Y'))
-            return 0;
-        return err_set(err, ERR_CANCELLED, "nothing was dropped");
-    }
-    err_set(err, ERR_REFUSED, "slot and publication were not dropped");
-    return err_hint(err, "Give --yes to drop them.");
+    return confirm("will be dropped; no change can be captured after that.  "
+                   "Go on?",
+                   err);
 }
 
 static int
@@ -131,9 +122,51 @@ undo(struct workplace *w, const struct capture *m, struct err *err)
         .force = 1,
         .tell = tell,
     };
-    int r = confirm(w, m, err);
+    int r = confirm_undo(w, m, err);
 
     return r ? r : capturing_undo(&u, w->catalog, err);
+}
+
+/* ---- what is in the target ---- */
+
+static int
+confirm_drop(const struct options *o, struct err *err)
+{
+    return !o->drop_data || o->yes
+               ? 0
+               : confirm("All rows of the run's tables in the target will be "
+                         "removed, whoever wrote them.  Go on?",
+                         err);
+}
+
+static int
+abandon(struct workplace *w, struct err *err)
+{
+    const struct options *o = w->ctx->options;
+    struct facts f = {0};
+    const struct abandon_params p = {
+        .conninfo = o->target,
+        .ledger_schema = o->ledger_schema,
+        .facts = &f,
+        .drop_data = o->drop_data,
+        .stop = w->ctx->stop,
+        .tell = tell,
+    };
+    int r;
+
+    if (!o->target)
+        return 0;
+    r = confirm_drop(o, err);
+    if (!r)
+        r = facts_read(&f, w->catalog, err);
+    if (!r && f.run_id)
+        r = abandon_load(&p, w->catalog, err);
+    if (r == ABANDON_E_NONE || (!r && !f.run_id)) {
+        puts("the target knows nothing of this run");
+        r = 0;
+    }
+    facts_clear(&f);
+    return r;
 }
 
 static int
@@ -142,6 +175,9 @@ abort_run(struct workplace *w, struct err *err)
     struct capture m = {0};
     int had_keeper, r;
 
+    r = abandon(w, err);
+    if (r)
+        return r;
     r = end_keeper(w, err);
     had_keeper = r == 0;
     if (r >= 0)
@@ -151,7 +187,7 @@ abort_run(struct workplace *w, struct err *err)
     if (m.state != CAPTURE_NONE)
         r = w->ctx->options->source ? undo(w, &m, err)
                                     : tell_what_is_left(w, &m, err);
-    else if (!had_keeper)
+    else if (!had_keeper && !w->ctx->options->target)
         puts("nothing to abort: no snapshot is held for this run, and nothing "
              "of it is at the source");
     capture_clear(&m);
@@ -166,15 +202,20 @@ run(const struct command_context *ctx, struct err *err)
 
 const struct command command_abort = {
     .name = "abort",
-    .summary = "let the source go: end the keeper of an export",
+    .summary = "undo what a run has left on its servers",
     .description =
         "Ends the process that holds the snapshot of an unfinished export, "
         "and with it the locks and the transactions at the source.  The "
         "export cannot go on after that, only begin again (--start-over).\n\n"
         "What --cdc made at the source is named; with --source it is taken "
         "away: the slot and the publication are dropped, and replica "
-        "identities are put back.  It asks before; --yes answers.",
+        "identities are put back.  It asks before; --yes answers.\n\n"
+        "With --target a load is given up: triggers, keys and indexes that it "
+        "has put aside (--into-existing) are put back as they were, and the "
+        "target's ledger forgets the run.  What was created and loaded stays; "
+        "--drop-data empties the run's tables.",
     .requires = OPTION_SET(dir),
-    .takes = OPTION_SET(source) | OPTION_SET(yes),
+    .takes = OPTION_SET(source) | OPTION_SET(target) | OPTION_SET(yes) |
+             OPTION_SET(drop_data) | OPTION_SET(ledger_schema),
     .run = run,
 };

@@ -345,3 +345,77 @@ ledger_finish(const struct ledger *l, struct session *s, struct err *err)
 {
     return set_run(l, s, "finished = pg_catalog.now()", err);
 }
+
+/* ---- giving up ---- */
+
+int
+ledger_find(const struct ledger *l, struct session *s, struct err *err)
+{
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char sql[256];
+    int ours, r;
+
+    if (!schema)
+        return err_nomem(err);
+    r = look_at_schema(l, s, &ours, err);
+    if (r || !ours)
+        return r ? r : LEDGER_E_NONE;
+    snprintf(sql, sizeof sql, "SELECT FROM %s.run WHERE run = $1", schema);
+    r = session_query_params(s, sql, 1, &l->run, &res, err);
+    if (r || PQntuples(res) == 0)
+        return r ? r : LEDGER_E_NONE;
+    return lock_run(l, s, err);
+}
+
+static int
+forget_run(const struct ledger *l, struct session *s, const char *schema,
+           struct err *err)
+{
+    static const char *const tables[] = {"aside", "ledger", "unlogged", "run"};
+    cleanup_(session_freememp) char *run = session_literal(s, l->run);
+    int r = run ? 0 : err_nomem(err);
+
+    for (unsigned i = 0; i < sizeof tables / sizeof *tables && !r; i++)
+        r = session_execf(s, err, "DELETE FROM %s.%s WHERE run = %s", schema,
+                          tables[i], run);
+    return r;
+}
+
+/* What somebody else has put into it keeps the schema. */
+static int
+drop_when_empty(struct session *s, const char *schema, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char sql[256];
+    int r;
+
+    snprintf(sql, sizeof sql, "SELECT FROM %s.run", schema);
+    r = session_query(s, sql, &res, err);
+    if (r || PQntuples(res) > 0)
+        return r;
+    return session_execf(s, err,
+                         "DROP TABLE %s.aside, %s.ledger, %s.unlogged, %s.run;"
+                         "DROP SCHEMA %s",
+                         schema, schema, schema, schema, schema);
+}
+
+int
+ledger_drop(const struct ledger *l, struct session *s, struct err *err)
+{
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    struct err ignored;
+    int r;
+
+    if (!schema)
+        return err_nomem(err);
+    r = session_exec(s, "BEGIN", err);
+    if (!r)
+        r = forget_run(l, s, schema, err);
+    if (!r)
+        r = drop_when_empty(s, schema, err);
+    if (!r)
+        return session_exec(s, "COMMIT", err);
+    session_exec(s, "ROLLBACK", &ignored);
+    return r;
+}

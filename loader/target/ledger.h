@@ -82,3 +82,14 @@ int ledger_settle(const struct ledger *l, struct session *s, struct err *err);
 
 /* The load is complete. */
 int ledger_finish(const struct ledger *l, struct session *s, struct err *err);
+
+/* ---- giving up ---- */
+
+/* Outcome: there is no ledger, or it knows nothing of the run. */
+enum { LEDGER_E_NONE = 1 };
+
+/* Find the run, and keep others from loading it: refused as by begin. */
+int ledger_find(const struct ledger *l, struct session *s, struct err *err);
+
+/* Forget the run, and with the last one the whole schema. */
+int ledger_drop(const struct ledger *l, struct session *s, struct err *err);
