@@ -231,7 +231,7 @@ moves_assert_equal(const char *source, const char *target)
 void
 moves_wait_until(const char *conninfo, const char *sql)
 {
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 6000; i++) {
         const char *value = server_value(conninfo, sql);
 
         if (value && strcmp(value, "t") == 0)

@@ -48,7 +48,7 @@ void moves_assert_verified(const char *target, const char *dir);
 /* The rows alone. */
 void moves_assert_same_tables(const char *source, const char *target);
 
-/* Wait until the query says "t"; half a minute at most. */
+/* Wait until the query says "t"; two minutes at most. */
 void moves_wait_until(const char *conninfo, const char *sql);
 
 /* dir + "/" + name; lives as long as the test. */
