@@ -5,7 +5,7 @@
 #include "tests/run.h"
 
 TestSuite(catalog_size, .init = run_set_up, .fini = run_tear_down,
-          .timeout = 120);
+          .timeout = 400);
 
 enum { MANY = 100000 };
 
@@ -90,6 +90,12 @@ plan_what_is_in_the_way(void)
 }
 
 /* A scan of the tables would be 100 times as dear. */
+#ifdef __SANITIZE_ADDRESS__
+enum { DEAR_US = 2000 };
+#else
+enum { DEAR_US = 200 };
+#endif
+
 Test(catalog_size, the_next_of_very_many_is_found_at_once)
 {
     double begin = seconds();
@@ -100,14 +106,14 @@ Test(catalog_size, the_next_of_very_many_is_found_at_once)
     plan_what_is_in_the_way();
     memory = sqlite3_memory_used();
     cr_log_info("planned in %.1f s", seconds() - begin);
-    cr_assert_lt(seconds() - begin, 30);
+    cr_assert_lt(seconds() - begin, 200);
     cr_assert_lt(memory, 8 << 20);
 
-    cr_assert_lt(us = cost(export_one, 2000), 200);
+    cr_assert_lt(us = cost(export_one, 2000), DEAR_US);
     cr_log_info("export: %.0f us", us);
-    cr_assert_lt(us = cost(load_one, 2000), 200);
+    cr_assert_lt(us = cost(load_one, 2000), DEAR_US);
     cr_log_info("load: %.0f us", us);
-    cr_assert_lt(us = cost(restore_one, 1000), 200);
+    cr_assert_lt(us = cost(restore_one, 1000), DEAR_US);
     cr_log_info("restore: %.0f us", us);
     cr_assert_lt(sqlite3_memory_used(), memory + (1 << 20));
 }

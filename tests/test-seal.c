@@ -404,8 +404,12 @@ Test(seal, of_many_chunks_takes_little_time_and_no_memory)
     before = peak_kib();
     begun = clock();
     ok(seal());
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed, and is slow */
     cr_assert_lt(clock() - begun, 5 * CLOCKS_PER_SEC);
     cr_assert_lt(peak_kib() - before, 2048);
+#else
+    (void)begun, (void)before;
+#endif
     ok(seal_check(dir, &err));
     must("test $(wc -l <manifest-sha256.txt) = %d", MANY + 6);
     must("LC_ALL=C sort -c -k2 manifest-sha256.txt");
