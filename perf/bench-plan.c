@@ -13,10 +13,10 @@
 #include <sys/resource.h>
 
 #include "io/clock.h"
+#include "loader/catalog/catalog.h"
 #include "loader/pg/snapshot.h"
-#include "loader/run/catalog.h"
-#include "loader/source/locks.h"
-#include "loader/source/planner.h"
+#include "loader/source/keeper/locks.h"
+#include "loader/source/plan/planner.h"
 
 /* The session's own process, on this machine, asked as a superuser. */
 static double

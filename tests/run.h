@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "loader/run/catalog.h"
-#include "loader/run/catalog_db.h"
+#include "loader/catalog/catalog.h"
+#include "loader/catalog/catalog_db.h"
 #include "loader/run/run_dir.h"
 
 static char path[] = "/tmp/run.XXXXXX";

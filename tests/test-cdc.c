@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "loader/source/keeper_files.h"
+#include "loader/source/keeper/keeper_files.h"
 #include "tests/cdc.h"
 
 SERVERS({"source", .conf = "max_prepared_transactions = 10"}, {"target"})

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include "loader/source/fingerprint.h"
+#include "loader/source/plan/fingerprint.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
 #include "loader/pg/snapshot.h"
-#include "loader/source/planner.h"
+#include "loader/source/plan/planner.h"
 #include "tests/run.h"
 #include "tests/server.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <criterion/criterion.h>
 
-#include "loader/source/forecast.h"
+#include "loader/source/guard/forecast.h"
 
 enum { HOUR = 3600000, MB = 1 << 20 };
 

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "loader/source/guard.h"
+#include "loader/source/guard/guard.h"
 
 /* Time is simulated: a measurement a second. */
 static struct guard_limits limits;

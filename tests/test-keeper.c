@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
-#include "loader/source/keeper.h"
+#include "loader/source/keeper/keeper.h"
 #include "tests/moves.h"
 
 SERVERS({"source"}, {"target"})

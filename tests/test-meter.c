@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <criterion/criterion.h>
 
-#include "loader/run/meter.h"
+#include "loader/progress/meter.h"
 
 Test(meter, knows_nothing_before_time_has_passed)
 {

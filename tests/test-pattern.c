@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
-#include "loader/source/pattern.h"
+#include "loader/source/plan/pattern.h"
 
 struct good {
     char text[40], schema[40], name[40];

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "loader/run/progress_text.h"
+#include "loader/progress/progress_text.h"
 
 static const struct progress_sum half = {
     .name = "export",

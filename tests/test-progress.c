@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
-#include "loader/run/progress.h"
+#include "loader/progress/progress.h"
 
 /* ---- stderr is caught, by a terminal or a pipe ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <criterion/criterion.h>
 
-#include "loader/run/quantity.h"
+#include "loader/progress/quantity.h"
 
 typedef char *(*quantity_fn)(char to[QUANTITY_SIZE], uint64_t n);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <criterion/criterion.h>
 
-#include "loader/run/scheduler.h"
+#include "loader/work/scheduler.h"
 
 /*
  * A simulated world around the scheduler: tasks, workers and the user are

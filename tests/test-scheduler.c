@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "loader/run/scheduler.h"
+#include "loader/work/scheduler.h"
 
 /* What a step answers, as text: "record 0.1, fetch 0.1". */
 static const char *

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "loader/run/seal.h"
+#include "loader/bag/seal.h"
 #include "tests/run.h"
 #include "tests/traced.h"
 

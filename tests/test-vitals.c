@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
-#include "loader/source/vitals.h"
+#include "loader/source/guard/vitals.h"
 #include "tests/moves.h"
 
 SERVERS({"source", .conf = "hot_standby_feedback = off"},

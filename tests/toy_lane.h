@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "io/stop.h"
-#include "loader/run/drive.h"
+#include "loader/work/drive.h"
 
 enum { TOY_MAX_TASKS = 2000 };
 

@@ -4,8 +4,8 @@
 
 #include "loader/cli/confirm.h"
 #include "loader/cli/workplace.h"
-#include "loader/source/capturing.h"
-#include "loader/source/keeper.h"
+#include "loader/source/capture/capturing.h"
+#include "loader/source/keeper/keeper.h"
 #include "loader/target/abandon.h"
 
 /* 1: there was none. */

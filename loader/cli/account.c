@@ -7,10 +7,10 @@
 
 #include "formats/manifest.h"
 #include "io/printable.h"
+#include "loader/bag/seal.h"
+#include "loader/catalog/capture.h"
 #include "loader/cli/account_source.h"
-#include "loader/run/capture.h"
-#include "loader/run/quantity.h"
-#include "loader/run/seal.h"
+#include "loader/progress/quantity.h"
 
 static void
 set_number(json_t *to, const char *name, uint64_t n)

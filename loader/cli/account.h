@@ -7,8 +7,8 @@
  */
 
 #include "io/err.h"
+#include "loader/catalog/facts.h"
 #include "loader/cli/workplace.h"
-#include "loader/run/facts.h"
 
 /* How a command came to its end. */
 enum account_end {

@@ -7,10 +7,10 @@
 
 #include "formats/manifest.h"
 #include "io/printable.h"
-#include "loader/run/quantity.h"
-#include "loader/source/keeper.h"
-#include "loader/source/pace.h"
-#include "loader/source/vitals.h"
+#include "loader/progress/quantity.h"
+#include "loader/source/guard/pace.h"
+#include "loader/source/guard/vitals.h"
+#include "loader/source/keeper/keeper.h"
 
 /* A measurement this old is said to be; one is made every second. */
 enum { OLD_S = 10 };

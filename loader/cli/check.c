@@ -6,7 +6,7 @@
 #include "io/cleanup.h"
 #include "io/printable.h"
 #include "loader/cli/selecting.h"
-#include "loader/source/preflight.h"
+#include "loader/source/check/preflight.h"
 
 static const char *const levels[] = {
     [FINDING_OK] = "ok",

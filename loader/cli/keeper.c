@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include "loader/source/keeper.h"
+#include "loader/source/keeper/keeper.h"
 
+#include "loader/catalog/capture.h"
 #include "loader/cli/copying.h"
 #include "loader/cli/selecting.h"
-#include "loader/run/capture.h"
 
 /* The operand: a slot that is there already, from this log position. */
 static int

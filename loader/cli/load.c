@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include "loader/bag/seal.h"
 #include "loader/cli/account.h"
 #include "loader/cli/copying.h"
-#include "loader/run/seal.h"
 
 static int
 load_all(struct workplace *w, const struct facts *f, enum account_end *ret,

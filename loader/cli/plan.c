@@ -8,8 +8,8 @@
 #include "io/cleanup.h"
 #include "io/printable.h"
 #include "loader/cli/copying.h"
-#include "loader/run/quantity.h"
-#include "loader/source/outlook.h"
+#include "loader/progress/quantity.h"
+#include "loader/source/plan/outlook.h"
 
 enum {
     SHOWN_TABLES = 20,

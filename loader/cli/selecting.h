@@ -4,7 +4,7 @@
 /* How the options that select become a selection. */
 
 #include "loader/cli/command.h"
-#include "loader/source/selection.h"
+#include "loader/source/plan/selection.h"
 
 #define SELECTING_OPTIONS                                                      \
     (OPTION_SET(schema) | OPTION_SET(exclude_schema) | OPTION_SET(table) |     \

@@ -8,7 +8,7 @@
 
 #include "formats/manifest.h"
 #include "io/printable.h"
-#include "loader/run/quantity.h"
+#include "loader/progress/quantity.h"
 
 static const char *const names[] = {
     [VERIFY_EQUAL] = "equal",

@@ -13,9 +13,9 @@
 #include <stdio.h>
 
 #include "io/err.h"
+#include "loader/catalog/facts.h"
 #include "loader/cli/workplace.h"
 #include "loader/proof/verify.h"
-#include "loader/run/facts.h"
 
 struct verdict {
     struct workplace *workplace; /* borrowed */

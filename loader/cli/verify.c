@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/proof/verify.h"
+#include "loader/bag/seal.h"
 #include "loader/cli/copying.h"
 #include "loader/cli/verdict.h"
-#include "loader/run/seal.h"
 
 enum { RANGE_SIZE = 128 << 20 };
 

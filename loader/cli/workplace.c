@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "io/clock.h"
-#include "loader/run/catalog_json.h"
+#include "loader/bag/catalog_json.h"
 
 static enum progress_style
 style_of(const struct options *o)

@@ -8,12 +8,12 @@
 
 #include "io/cleanup.h"
 #include "io/err.h"
+#include "loader/catalog/catalog.h"
 #include "loader/cli/command.h"
-#include "loader/run/catalog.h"
-#include "loader/run/drive.h"
-#include "loader/run/lane.h"
-#include "loader/run/progress.h"
+#include "loader/progress/progress.h"
 #include "loader/run/run_dir.h"
+#include "loader/work/drive.h"
+#include "loader/work/lane.h"
 
 struct workplace {
     const struct command_context *ctx; /* borrowed */

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/catalog/copy_sql.h"
 #include "loader/pg/copy_out.h"
 #include "loader/pg/pooler.h"
 #include "loader/pg/session.h"
 #include "loader/pg/snapshot.h"
-#include "loader/run/copy_sql.h"
 
 /* A table of which some ranges are in work; at most one a worker, and one.
    The first of a family stands for all of it. */

@@ -20,9 +20,9 @@
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/stop.h"
-#include "loader/run/catalog.h"
-#include "loader/run/facts.h"
-#include "loader/run/lane.h"
+#include "loader/catalog/catalog.h"
+#include "loader/catalog/facts.h"
+#include "loader/work/lane.h"
 
 struct verify;
 

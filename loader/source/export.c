@@ -5,22 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/bag/catalog_json.h"
+#include "loader/bag/seal.h"
+#include "loader/bag/staged.h"
+#include "loader/catalog/large_objects.h"
 #include "loader/pg/conninfo.h"
 #include "loader/pg/pooler.h"
 #include "loader/pg/session.h"
-#include "loader/run/catalog_json.h"
-#include "loader/run/large_objects.h"
-#include "loader/run/seal.h"
-#include "loader/run/staged.h"
 #include "loader/source/export_lane.h"
-#include "loader/source/keeper.h"
-#include "loader/source/pace.h"
+#include "loader/source/guard/pace.h"
+#include "loader/source/guard/vitals.h"
+#include "loader/source/guard/watch.h"
+#include "loader/source/keeper/keeper.h"
+#include "loader/source/keeper/slot_watch.h"
 #include "loader/source/roles.h"
 #include "loader/source/schema_dump.h"
 #include "loader/source/schema_text.h"
-#include "loader/source/slot_watch.h"
-#include "loader/source/vitals.h"
-#include "loader/source/watch.h"
 
 enum { LEFT_OUT_NAMED = 5 };
 

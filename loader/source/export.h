@@ -32,15 +32,15 @@
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/stop.h"
-#include "loader/run/catalog.h"
-#include "loader/run/facts.h"
-#include "loader/run/lane.h"
-#include "loader/run/progress.h"
+#include "loader/catalog/catalog.h"
+#include "loader/catalog/facts.h"
+#include "loader/progress/progress.h"
 #include "loader/run/run_dir.h"
 #include "loader/run/sink_choice.h"
-#include "loader/source/capturing.h"
-#include "loader/source/guard.h"
-#include "loader/source/planner.h"
+#include "loader/source/capture/capturing.h"
+#include "loader/source/guard/guard.h"
+#include "loader/source/plan/planner.h"
+#include "loader/work/lane.h"
 
 struct export;
 

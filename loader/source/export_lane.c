@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 #include "io/staged_file.h"
+#include "loader/catalog/copy_sql.h"
 #include "loader/pg/copy_out.h"
 #include "loader/pg/session.h"
 #include "loader/pg/snapshot.h"
-#include "loader/run/copy_sql.h"
 #include "loader/source/export_task.h"
-#include "loader/source/fingerprint.h"
 #include "loader/source/huge_row.h"
-#include "loader/source/keeper.h"
+#include "loader/source/keeper/keeper.h"
+#include "loader/source/plan/fingerprint.h"
 
 /* libpq's buffer is as large as the largest message was; below this it is not
    worth a new connection. */

@@ -20,10 +20,10 @@
 
 #include "formats/frame.h"
 #include "io/throttle.h"
-#include "loader/run/catalog.h"
-#include "loader/run/lane.h"
+#include "loader/catalog/catalog.h"
 #include "loader/run/run_dir.h"
 #include "loader/run/sink_choice.h"
+#include "loader/work/lane.h"
 
 enum { EXPORT_LANE_BUFFERS = 4 };
 

@@ -8,7 +8,7 @@
 #include "io/dir.h"
 #include "io/fd.h"
 #include "loader/source/export_lane.h"
-#include "loader/source/keeper.h"
+#include "loader/source/keeper/keeper.h"
 
 enum { LOOK_MS = 500 };
 

@@ -12,7 +12,7 @@
  */
 
 #include "io/err.h"
-#include "loader/run/catalog.h"
+#include "loader/catalog/catalog.h"
 
 /* How the chunks' files end. */
 #define EXPORT_TASK_TEXT ".text.lz4"

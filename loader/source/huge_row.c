@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/run/quantity.h"
+#include "loader/progress/quantity.h"
 
 /* A row below this is not the cause: what is not bytea is measured as it is
    stored, and compressed, so the line is drawn low. */

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "io/err.h"
+#include "loader/catalog/catalog.h"
 #include "loader/pg/session.h"
-#include "loader/run/catalog.h"
 
 /* A COPY failed with this: can it have been for the size of a row? */
 int huge_row_is_suspected(const struct err *why);

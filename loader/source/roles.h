@@ -15,8 +15,8 @@
  */
 
 #include "io/err.h"
+#include "loader/catalog/facts.h"
 #include "loader/pg/session.h"
-#include "loader/run/facts.h"
 #include "loader/run/run_dir.h"
 
 /* Writes both durably, over older ones, and their digests into f; s is in the

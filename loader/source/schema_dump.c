@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "io/cleanup.h"
+#include "loader/catalog/ledger_mark.h"
 #include "loader/pg/tool.h"
-#include "loader/run/ledger_mark.h"
-#include "loader/source/left_out.h"
+#include "loader/source/plan/left_out.h"
 #include "loader/source/tool_file.h"
 
 /*

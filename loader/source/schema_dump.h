@@ -10,7 +10,7 @@
 #include "io/stop.h"
 #include "loader/pg/session.h"
 #include "loader/run/run_dir.h"
-#include "loader/source/selection.h"
+#include "loader/source/plan/selection.h"
 
 struct schema_dump_params {
     const char *conninfo;

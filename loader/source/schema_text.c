@@ -10,7 +10,7 @@
 #include "formats/hex.h"
 #include "io/cleanup.h"
 #include "io/fd.h"
-#include "loader/run/staged.h"
+#include "loader/bag/staged.h"
 #include "loader/source/tool_file.h"
 
 enum { HELP_MAX = 64 << 10 };

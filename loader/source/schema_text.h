@@ -12,7 +12,7 @@
 
 #include "io/err.h"
 #include "io/stop.h"
-#include "loader/run/facts.h"
+#include "loader/catalog/facts.h"
 #include "loader/run/run_dir.h"
 
 /* Writes both durably, over older ones, and their digests into f, where the

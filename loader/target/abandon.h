@@ -16,8 +16,8 @@
 
 #include "io/err.h"
 #include "io/stop.h"
-#include "loader/run/catalog.h"
-#include "loader/run/facts.h"
+#include "loader/catalog/catalog.h"
+#include "loader/catalog/facts.h"
 
 struct abandon_params {
     const char *conninfo;

@@ -15,8 +15,8 @@
  */
 
 #include "io/err.h"
+#include "loader/catalog/catalog.h"
 #include "loader/pg/session.h"
-#include "loader/run/catalog.h"
 #include "loader/target/ledger.h"
 
 struct aside_params {

@@ -18,9 +18,9 @@
  */
 
 #include "io/err.h"
+#include "loader/catalog/catalog.h"
 #include "loader/pg/session.h"
-#include "loader/run/catalog.h"
-#include "loader/run/progress.h"
+#include "loader/progress/progress.h"
 #include "loader/target/ledger.h"
 
 enum existing_rows {

@@ -21,9 +21,9 @@
 #include <stdint.h>
 
 #include "io/err.h"
+#include "loader/catalog/catalog.h"
+#include "loader/catalog/ledger_mark.h"
 #include "loader/pg/session.h"
-#include "loader/run/catalog.h"
-#include "loader/run/ledger_mark.h"
 
 /* Chunks; entries of the schema, before and after the data. */
 enum ledger_kind {

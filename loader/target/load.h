@@ -17,12 +17,12 @@
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/stop.h"
-#include "loader/run/catalog.h"
-#include "loader/run/facts.h"
-#include "loader/run/lane.h"
-#include "loader/run/progress.h"
+#include "loader/catalog/catalog.h"
+#include "loader/catalog/facts.h"
+#include "loader/progress/progress.h"
 #include "loader/run/run_dir.h"
 #include "loader/target/existing.h"
+#include "loader/work/lane.h"
 
 struct load;
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "io/reader.h"
+#include "loader/bag/staged.h"
+#include "loader/catalog/copy_sql.h"
 #include "loader/pg/copy_in.h"
-#include "loader/run/copy_sql.h"
-#include "loader/run/staged.h"
 #include "loader/target/load_large_objects.h"
 
 /* ---- rows into messages ---- */

@@ -16,10 +16,10 @@
  * catalogue's SHA-256 and its head says that it is this chunk of this run.
  */
 
-#include "loader/run/catalog.h"
-#include "loader/run/lane.h"
+#include "loader/catalog/catalog.h"
 #include "loader/run/run_dir.h"
 #include "loader/target/ledger.h"
+#include "loader/work/lane.h"
 
 /* All borrowed; must outlive the drive. */
 struct load_lane {

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Large objects into the target, out of the rows of loader/run/large_objects.h.
+ * Large objects into the target, out of the rows of loader/catalog/large_objects.h.
  *
  * Contents: the rows of a frame become three arrays, the parameters of one
  * statement that makes the objects and writes into them.  An object that is

@@ -11,7 +11,7 @@
 
 #include "io/err.h"
 #include "loader/pg/session.h"
-#include "loader/run/progress.h"
+#include "loader/progress/progress.h"
 
 /* Of PLACES.  ERR_REFUSED when there are any; each is noted. */
 int misfits_find(struct session *s, struct progress *p, struct err *err);

@@ -13,8 +13,8 @@
  */
 
 #include "io/err.h"
+#include "loader/catalog/catalog.h"
 #include "loader/pg/session.h"
-#include "loader/run/catalog.h"
 
 #define PLACES "pg_temp.pghaul_places"
 

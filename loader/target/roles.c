@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "io/reader.h"
-#include "loader/run/staged.h"
+#include "loader/bag/staged.h"
 
 enum {
     SCRIPT_MAX = 64 << 20,

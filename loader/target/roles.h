@@ -10,8 +10,8 @@
  * database's properties come last, since they may forbid us to write.
  */
 
-#include "loader/run/facts.h"
-#include "loader/run/progress.h"
+#include "loader/catalog/facts.h"
+#include "loader/progress/progress.h"
 #include "loader/target/load_lane.h"
 
 /* ERR_REFUSED when the run has none.  Done once: see the ledger. */

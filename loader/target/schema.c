@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "loader/bag/staged.h"
 #include "loader/pg/tool.h"
-#include "loader/run/staged.h"
 #include "loader/target/toc.h"
 
 enum { LIST_MAX = 256 << 20 }; /* bytes of pg_restore -l that we accept */

@@ -16,7 +16,7 @@
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/stop.h"
-#include "loader/run/catalog.h"
+#include "loader/catalog/catalog.h"
 #include "loader/run/run_dir.h"
 
 struct schema;

@@ -11,9 +11,9 @@
  */
 
 #include "io/err.h"
+#include "loader/catalog/catalog.h"
 #include "loader/pg/session.h"
-#include "loader/run/catalog.h"
-#include "loader/run/progress.h"
+#include "loader/progress/progress.h"
 
 int sequences_set(struct session *s, struct catalog *c, struct progress *p,
                   struct err *err);

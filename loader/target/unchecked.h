@@ -10,7 +10,7 @@
 
 #include "io/err.h"
 #include "loader/pg/session.h"
-#include "loader/run/progress.h"
+#include "loader/progress/progress.h"
 
 /* Of the tables of PLACES.  ERR_DIFFERS when one is
    violated; each is noted with the number of rows and the first of them. */

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "loader/run/catalog_json.h"
+#include "loader/bag/catalog_json.h"
 #include "tests/fuzz/fuzz.h"
 
 static int

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/bag/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "formats/bag.h"
+#include "io/dir.h"
+#include "io/durable_file.h"
+#include "io/printable.h"
+#include "loader/bag/seal_payload.h"
+#include "loader/bag/seal_readme.h"
+
+static const char TAG_MANIFEST[] = "tagmanifest-sha256.txt";
+
+struct seal {
+    struct seal_run run;
+    struct seal_payload payload;
+};
+
+/* ---- the files ---- */
+
+static int
+write_readme(struct seal *s, const struct bytes_out *out, struct err *err)
+{
+    return seal_readme_write(&s->run, out, err);
+}
+
+static int
+write_declaration(struct seal *s, const struct bytes_out *out, struct err *err)
+{
+    (void)s;
+    return bytes_out_append(out, bag_declaration, strlen(bag_declaration), err);
+}
+
+static int
+write_manifest(struct seal *s, const struct bytes_out *out, struct err *err)
+{
+    return seal_payload_write(&s->payload, &s->run, out, err);
+}
+
+static void
+print_version(char to[16], int version)
+{
+    if (version >= 100000)
+        snprintf(to, 16, "%d.%d", version / 10000, version % 10000);
+    else
+        snprintf(to, 16, "%d.%d.%d", version / 10000, version / 100 % 100,
+                 version % 100);
+}
+
+static void
+print_lsn(char to[24], uint64_t lsn)
+{
+    if (lsn == 0)
+        strcpy(to, "none");
+    else
+        snprintf(to, 24, "%" PRIX32 "/%" PRIX32, (uint32_t)(lsn >> 32),
+                 (uint32_t)lsn);
+}
+
+static void
+print_today(char to[16])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+
+    strftime(to, 16, "%F", gmtime_r(&now, &utc));
+}
+
+static int
+write_info(struct seal *s, const struct bytes_out *out, struct err *err)
+{
+    const struct facts *f = s->run.facts;
+    char version[16], lsn[24], today[16], oxum[48];
+    char database[PRINTABLE_SIZE(256)];
+    const char *const pairs[][2] = {
+        {"Bag-Software-Agent", "pghaul " PGHAUL_VERSION},
+        {"Bagging-Date", today},
+        {"External-Description", "One snapshot of a PostgreSQL database"},
+        {"External-Identifier", f->run_id},
+        {"Payload-Oxum", oxum},
+        {"Snapshot-LSN", lsn},
+        {"Source-Database", database},
+        {"Source-Encoding", f->encoding},
+        {"Source-Server-Version", version},
+        {"Source-System-Identifier", f->system_id},
+    };
+    int r = 0;
+
+    print_version(version, f->version);
+    print_lsn(lsn, f->lsn);
+    print_today(today);
+    snprintf(oxum, sizeof oxum, "%" PRIu64 ".%" PRIu64, s->payload.n_bytes,
+             s->payload.n_files);
+    printable(database, sizeof database, f->database);
+    for (unsigned i = 0; i < sizeof pairs / sizeof *pairs && !r; i++)
+        r = bag_write_info(out, pairs[i][0], pairs[i][1], err);
+    return r;
+}
+
+/* In the order in which they are written: bag-info.txt says what the manifest
+   has counted. */
+static const struct {
+    const char *name;
+    int (*write)(struct seal *s, const struct bytes_out *out, struct err *err);
+} tags[] = {
+    {"README.txt", write_readme},
+    {"bagit.txt", write_declaration},
+    {"manifest-sha256.txt", write_manifest},
+    {"bag-info.txt", write_info},
+};
+
+enum { N_TAGS = sizeof tags / sizeof *tags };
+
+/* ---- sealing ---- */
+
+static int
+write_tag(struct seal *s, unsigned i, unsigned char ret_sha256[32],
+          struct err *err)
+{
+    cleanup_(durable_file_freep) struct durable_file *file = NULL;
+    int r;
+
+    r = durable_file_open(&file, run_dir_fd(s->run.dir), tags[i].name, err);
+    if (!r)
+        r = tags[i].write(s, durable_file_out(file), err);
+    return r ? r : durable_file_commit(file, ret_sha256, err);
+}
+
+static int
+write_tag_manifest(const struct seal *s, unsigned char sha256[N_TAGS][32],
+                   struct err *err)
+{
+    cleanup_(durable_file_freep) struct durable_file *file = NULL;
+    int r;
+
+    r = durable_file_open(&file, run_dir_fd(s->run.dir), TAG_MANIFEST, err);
+    for (unsigned i = 0; i < N_TAGS && !r; i++)
+        r = bag_write_entry(durable_file_out(file), sha256[i], tags[i].name,
+                            err);
+    return r ? r : durable_file_commit(file, NULL, err);
+}
+
+int
+seal_write(struct catalog *c, const struct facts *f, const struct run_dir *dir,
+           struct err *err)
+{
+    struct seal s = {.run = {c, f, dir}};
+    unsigned char sha256[N_TAGS][32];
+    int r = 0;
+
+    for (unsigned i = 0; i < N_TAGS && !r; i++)
+        r = write_tag(&s, i, sha256[i], err);
+    return r ? r : write_tag_manifest(&s, sha256, err);
+}
+
+int
+seal_is_there(const struct run_dir *dir)
+{
+    return faccessat(run_dir_fd(dir), TAG_MANIFEST, F_OK,
+                     AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* ---- and back ---- */
+
+static int
+remove_one(const struct run_dir *dir, const char *name, struct err *err)
+{
+    cleanup_(freep) char *part = NULL;
+    int r;
+
+    if (asprintf(&part, "%s.part", name) < 0) {
+        part = NULL;
+        return err_nomem(err);
+    }
+    r = dir_remove(run_dir_fd(dir), name, err);
+    return r ? r : dir_remove(run_dir_fd(dir), part, err);
+}
+
+int
+seal_remove(const struct run_dir *dir, struct err *err)
+{
+    int r;
+
+    /* It must be gone for good before anything that it answers for is. */
+    r = remove_one(dir, TAG_MANIFEST, err);
+    if (!r && fsync(run_dir_fd(dir)) < 0)
+        r = err_sys(err, errno, "could not sync \"%s\"", run_dir_path(dir));
+    for (unsigned i = N_TAGS; i-- > 0 && !r;)
+        r = remove_one(dir, tags[i].name, err);
+    return r;
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/bag/seal_readme.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/printable.h"
+#include "loader/catalog/large_objects.h"
+
+enum {
+    SEARCH_MAX = 1000, /* tables that are looked at to find an example */
+    COLUMNS_MAX = 50,  /* of an example */
+};
+
+/* A table whose commands are spelled out. */
+struct example {
+    struct catalog_table *table;
+    char *files; /* a pattern below data/tables/ */
+};
+
+/* ---- the parts ---- */
+
+static const char what[] =
+    "This directory holds a PostgreSQL database: every row as it was in\n"
+    "one snapshot, and its definition.  It is a run of pghaul, sealed as a\n"
+    "BagIt bag (RFC 8493).  \"pghaul load\" restores it and \"pghaul verify\"\n"
+    "proves the copy, but sha256sum, lz4 and psql are enough.\n"
+    "\n"
+    "Lines that begin with four spaces are commands for a shell, to be run\n"
+    "in this directory, in this order.\n"
+    "\n";
+
+static const char check[] =
+    "1. Is it whole?\n"
+    "\n"
+    "    sha256sum --quiet -c tagmanifest-sha256.txt\n"
+    "    sha256sum --quiet -c manifest-sha256.txt\n"
+    "\n"
+    "Both say nothing when all is well.  That finds damage.  Whoever can\n"
+    "change a file here can change these lists, too: against that keep the\n"
+    "output of \"sha256sum tagmanifest-sha256.txt\" in another place.\n"
+    "\n";
+
+static const char layout[] =
+    "2. What is here\n"
+    "\n"
+    "* bag-info.txt: whose copy this is, and when it was sealed.\n"
+    "* data/catalog.json: the source, all tables with their columns and\n"
+    "  files, sequences, and what was not copied; a table is one line.\n"
+    "* data/schema.dump: the definitions, in pg_dump's custom format.\n";
+
+static const char layout_sql[] =
+    "* data/schema/*.sql: the same as SQL, in two parts: what goes before\n"
+    "  the rows, and what goes after them.\n";
+
+static const char layout_tables[] =
+    "* data/tables/N-NAME/M.text.lz4 or M.copy.lz4: a chunk of a table's\n"
+    "  rows, in COPY's text or binary format.  N is the table's \"id\" in\n"
+    "  catalog.json, NAME as much of its name as any file system takes.\n"
+    "\n"
+    "run.db, lock and what begins with them are pghaul's notes and no part\n"
+    "of the bag.\n"
+    "\n"
+    "A chunk is one whole COPY stream in the LZ4 frame format.  The chunks\n"
+    "of a table may be read in any order, each once.  \"lz4 -dc FILE\" shows\n"
+    "the text format: a row a line, columns parted by tabs, NULL as \\N, and\n"
+    "\\b \\f \\n \\r \\t \\v \\\\ for what would be taken for something else.  "
+    "The\n"
+    "columns are those of catalog.json, in its order.\n"
+    "\n";
+
+static const char settings[] =
+    "3. A database to read it into\n"
+    "\n"
+    "Text means what the settings say with which it was written:\n"
+    "\n";
+
+static const char pgoptions[] =
+    "    export PGOPTIONS='-c DateStyle=ISO,YMD -c IntervalStyle=postgres"
+    " -c TimeZone=UTC -c bytea_output=hex -c lc_monetary=C"
+    " -c xmloption=content -c standard_conforming_strings=on'\n"
+    "\n"
+    "psql finds the server by PGHOST, PGPORT and PGUSER.  The database is a\n"
+    "new one; if the server says that the encoding does not fit its locale,\n"
+    "add LOCALE 'C'.\n"
+    "\n";
+
+static const char roles[] =
+    "Roles that the definitions name should be there before; where one is\n"
+    "not, psql says so and goes on, and the object belongs to you.\n"
+    "\n";
+
+static const char before_sql[] = "    psql -X -q -f data/schema/pre-data.sql\n"
+                                 "\n";
+
+static const char before_dump[] =
+    "    pg_restore --section=pre-data -f - data/schema.dump | psql -X -q\n"
+    "\n";
+
+static const char tables[] =
+    "4. A table\n"
+    "\n"
+    "Its line of catalog.json names its columns, its format and its files.\n"
+    "\"lz4 -t\" comes first, since psql cannot know that lz4 ended early.\n";
+
+static const char large_objects[] =
+    "Large objects lie in data/large-objects/: N.copy.lz4 has their contents\n"
+    "in pieces, N-metadata.copy.lz4 SQL that says to whom they belong.  In\n"
+    "psql, for each file of the first kind and then for each of the second:\n"
+    "\n"
+    "  CREATE TEMP TABLE lo (loid oid, \"offset\" int8, data bytea);\n"
+    "  \\copy lo FROM PROGRAM 'lz4 -dc N.copy.lz4' (FORMAT binary)\n"
+    "  SELECT lo_create(loid) FROM lo WHERE \"offset\" = 0;\n"
+    "  SELECT count(lo_put(loid, \"offset\", data)) FROM lo;\n"
+    "\n"
+    "  CREATE TEMP TABLE meta (loid oid, what text, statement text);\n"
+    "  \\copy meta FROM PROGRAM 'lz4 -dc N-metadata.copy.lz4'"
+    " (FORMAT binary)\n"
+    "  SELECT statement FROM meta \\gexec\n"
+    "\n"
+    "One of them: the same with WHERE loid = its number.\n"
+    "\n";
+
+static const char after[] =
+    "5. Keys, indexes, triggers, contents of materialized views\n"
+    "\n"
+    "When all tables are loaded:\n"
+    "\n";
+
+static const char after_sql[] = "    psql -X -q -f data/schema/post-data.sql\n"
+                                "\n";
+
+static const char after_dump[] =
+    "    pg_restore --section=post-data -f - data/schema.dump | psql -X -q\n"
+    "\n";
+
+static const char sequences[] =
+    "Sequences get their values by hand, from \"sequences\" in catalog.json:\n"
+    "\n"
+    "  SELECT setval('\"schema\".\"name\"', last_value, is_called);\n"
+    "\n"
+    "6. Is the copy right?\n"
+    "\n"
+    "The \"rows\" of a table's chunks in catalog.json add up to its count(*).\n"
+    "Their \"digest\" is more: the sum, modulo 2^128, of the XXH3-128 of "
+    "every\n"
+    "row's bytes in the COPY stream.\n";
+
+/* ---- quoting ---- */
+
+/*
+ * Names stand here as bytes of the database's encoding, and this file is
+ * UTF-8: unless the two agree, a name must be ASCII.
+ */
+static int
+can_be_written(const char *name, int utf8)
+{
+    for (; *name; name++)
+        if (*name & 0x80 && !utf8)
+            return 0;
+    return 1;
+}
+
+static int
+is_control(char c)
+{
+    return (c & 0xe0) == 0 || c == 0x7f;
+}
+
+/* For SQL.  A name that has a line feed must not end the line. */
+static void
+print_ident(FILE *f, const char *name)
+{
+    int escaped = 0;
+
+    for (const char *c = name; *c; c++)
+        escaped |= is_control(*c);
+    fputs(escaped ? "U&\"" : "\"", f);
+    for (; *name; name++) {
+        if (is_control(*name))
+            fprintf(f, "\\%04x", *name);
+        else if (*name == '"' || (escaped && *name == '\\'))
+            fprintf(f, "%c%c", *name, *name);
+        else
+            fputc(*name, f);
+    }
+    fputc('"', f);
+}
+
+/* For a shell. */
+static void
+print_quoted(FILE *f, const char *text)
+{
+    fputc('\'', f);
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputs("'\\''", f);
+        else
+            fputc(*text, f);
+    }
+    fputc('\'', f);
+}
+
+/* ---- examples ---- */
+
+static int
+is_fit(const struct catalog_table *t, enum copy_format format, int utf8)
+{
+    int fit = t->kind == CATALOG_TABLE && t->format == format &&
+              t->n_columns > 0 && t->n_columns <= COLUMNS_MAX &&
+              can_be_written(t->schema, utf8) && can_be_written(t->name, utf8);
+
+    for (unsigned i = 0; i < t->n_columns && fit; i++)
+        fit = can_be_written(t->columns[i].name, utf8);
+    return fit;
+}
+
+/* A pattern that the files of the chunk's table match, and no others. */
+static int
+name_files(struct catalog *c, struct example *x, struct err *err)
+{
+    cleanup_(catalog_chunk_freep) struct catalog_chunk *k = NULL;
+    const char *dir_end;
+    int r;
+
+    r = catalog_next_chunk(c, x->table->id, 0, &k, err);
+    if (r)
+        return r;
+    dir_end = strrchr(k->file, '/');
+    if (asprintf(&x->files, "data/%.*s/*.%s.lz4",
+                 (int)(dir_end ? dir_end - k->file : 0), k->file,
+                 x->table->format == COPY_BINARY ? "copy" : "text") < 0) {
+        x->files = NULL;
+        return err_nomem(err);
+    }
+    return 0;
+}
+
+/* x->table stays NULL when there is none. */
+static int
+find_example(struct example *x, struct catalog *c, enum copy_format format,
+             int utf8, struct err *err)
+{
+    uint64_t id = 0;
+    int r = 0;
+
+    for (unsigned i = 0; i < SEARCH_MAX && !r; i++) {
+        cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
+
+        r = catalog_next_table(c, id, &t, err);
+        if (r || !is_fit(t, format, utf8)) {
+            id = r ? 0 : t->id;
+            continue;
+        }
+        x->table = take(t);
+        r = name_files(c, x, err);
+        break;
+    }
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+static char *
+copy_command(const struct catalog_table *t)
+{
+    char *sql = NULL;
+    size_t len;
+    FILE *f = open_memstream(&sql, &len);
+
+    if (!f)
+        return NULL;
+    fputs("COPY ", f);
+    print_ident(f, t->schema);
+    fputc('.', f);
+    print_ident(f, t->name);
+    for (unsigned i = 0; i < t->n_columns; i++) {
+        fputs(i ? ", " : " (", f);
+        print_ident(f, t->columns[i].name);
+    }
+    fprintf(f, ") FROM STDIN (FORMAT %s)", copy_format_name(t->format));
+    if (fclose(f) == 0)
+        return sql;
+    free(sql);
+    return NULL;
+}
+
+static int
+print_example(FILE *f, const struct example *x, struct err *err)
+{
+    const struct catalog_table *t = x->table;
+    cleanup_(freep) char *sql = copy_command(t);
+
+    if (!sql)
+        return err_nomem(err);
+    fprintf(f,
+            "\nTable %" PRIu64
+            " has its rows in the %s format:\n\n    for f in %s; do"
+            " lz4 -tq \"$f\" && lz4 -dcq \"$f\" | psql -X -q"
+            " -v ON_ERROR_STOP=1 -c ",
+            t->id, copy_format_name(t->format), x->files);
+    print_quoted(f, sql);
+    fputs(" || break; done\n", f);
+    return 0;
+}
+
+static int
+print_examples(FILE *f, struct catalog *c, const char *encoding,
+               struct err *err)
+{
+    static const enum copy_format formats[] = {COPY_TEXT, COPY_BINARY};
+    int utf8 = strcmp(encoding, "UTF8") == 0, r = 0;
+
+    for (unsigned i = 0; i < 2 && !r; i++) {
+        struct example x = {0};
+
+        r = find_example(&x, c, formats[i], utf8, err);
+        if (!r && x.table)
+            r = print_example(f, &x, err);
+        catalog_table_free(x.table);
+        free(x.files);
+    }
+    fputc('\n', f);
+    return r;
+}
+
+static int
+print_large_objects(FILE *f, struct catalog *c, struct err *err)
+{
+    cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
+    uint64_t id;
+    int r;
+
+    r = catalog_table_by_oid(c, LARGE_OBJECTS_OID, &id, err);
+    if (!r)
+        r = catalog_find_table(c, id, &t, err);
+    if (!r && t->kind == CATALOG_LARGE_OBJECTS)
+        fputs(large_objects, f);
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+/* ---- the whole ---- */
+
+static void
+print_head(FILE *f, const struct facts *facts)
+{
+    char database[PRINTABLE_SIZE(256)];
+
+    fputs(what, f);
+    fprintf(f,
+            "  database   %s\n"
+            "  encoding   %s\n"
+            "  server     PostgreSQL %d\n"
+            "  run        %s\n\n",
+            printable(database, sizeof database, facts->database),
+            facts->encoding, facts->version / 10000, facts->run_id);
+}
+
+static void
+print_settings(FILE *f, const char *encoding)
+{
+    fputs(settings, f);
+    fprintf(f, "    export PGCLIENTENCODING=%s\n", encoding);
+    fputs(pgoptions, f);
+    fprintf(f,
+            "    psql -X -q -d postgres -c \"CREATE DATABASE restored"
+            " ENCODING '%s' TEMPLATE template0\"\n"
+            "    export PGDATABASE=restored\n\n",
+            encoding);
+}
+
+static int
+print_readme(FILE *f, const struct seal_run *run, struct err *err)
+{
+    const struct facts *facts = run->facts;
+    int has_sql = facts->documents[FACTS_PRE_DATA].present &&
+                  facts->documents[FACTS_POST_DATA].present;
+    int r;
+
+    print_head(f, facts);
+    fputs(check, f);
+    fputs(layout, f);
+    if (has_sql)
+        fputs(layout_sql, f);
+    fputs(layout_tables, f);
+    print_settings(f, facts->encoding);
+    fputs(roles, f);
+    fputs(has_sql ? before_sql : before_dump, f);
+    fputs(tables, f);
+    r = print_examples(f, run->catalog, facts->encoding, err);
+    if (!r)
+        r = print_large_objects(f, run->catalog, err);
+    fputs(after, f);
+    fputs(has_sql ? after_sql : after_dump, f);
+    fputs(sequences, f);
+    return r;
+}
+
+int
+seal_readme_write(const struct seal_run *run, const struct bytes_out *out,
+                  struct err *err)
+{
+    cleanup_(freep) char *text = NULL;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+    int r;
+
+    if (!f)
+        return err_nomem(err);
+    r = print_readme(f, run, err);
+    if (fclose(f) && !r)
+        r = err_nomem(err);
+    return r ? r : bytes_out_append(out, text, len, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#pragma once
+
+/*
+ * Publication: names the tables whose changes a consumer is sent.
+ *
+ * It must be there before the slot: what reads a change asks for the
+ * publication as it was when the change was made.  It holds exactly the
+ * members of the capture (loader/catalog/capture.h), added by pages so that a
+ * database of many tables needs no more locks than one of few.  Its comment
+ * says whose it is.
+ */
+
+#include "io/err.h"
+#include "loader/catalog/capture.h"
+#include "loader/pg/session.h"
+
+/* Outcome: there is no publication of that name. */
+enum { PUBLICATION_E_NONE = 1 };
+/* Outcome of check: it does not hold exactly the members. */
+enum { PUBLICATION_E_DIFFERS = 2 };
+
+/* *ret_ours: made by the run of this id. */
+int publication_look(struct session *s, const char *name, const char *run_id,
+                     int *ret_ours, struct err *err);
+
+/* m has its name and its run.  ERR_REFUSED when a table stays locked by
+   another session for long. */
+int publication_make(struct session *s, const struct capture *m,
+                     struct catalog *c, struct err *err);
+
+/* As the session sees it, which is in the run's snapshot. */
+int publication_check(struct session *s, const char *name, struct catalog *c,
+                      struct err *err);
+
+int publication_drop(struct session *s, const char *name, struct err *err);

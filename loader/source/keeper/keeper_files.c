@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: PostgreSQL */
+#include "loader/source/keeper/keeper_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "formats/manifest.h"
+#include "io/clock.h"
+#include "io/fd.h"
+#include "io/printable.h"
+#include "io/reader.h"
+#include "loader/catalog/capture.h"
+
+#define LOCK "keeper.lock"
+#define FILE_NAME "keeper.json"
+#define PART "keeper.json.part"
+
+enum {
+    FILE_MAX = 64 << 10,
+    LOCK_WAIT_MS = 10000,
+    NAP_US = 20000,
+};
+
+/* 0, or the errno.  A lock of the process, not of the file description: then
+   the kernel tells others whose it is. */
+static int
+lock_now(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    if (fcntl(fd, F_SETLK, &whole) == 0)
+        return 0;
+    return errno == EACCES ? EAGAIN : errno;
+}
+
+static int
+wait_for_lock(int fd)
+{
+    uint64_t deadline = clock_ms() + LOCK_WAIT_MS;
+    int r;
+
+    while ((r = lock_now(fd)) == EAGAIN && clock_ms() < deadline)
+        clock_nap_us(NAP_US);
+    return r;
+}
+
+int
+keeper_files_lock(const struct run_dir *dir, int *ret_fd, struct err *err)
+{
+    cleanup_(fd_closep) int fd = openat(
+        run_dir_fd(dir), LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int r;
+
+    if (fd < 0)
+        return err_sys(err, errno, "could not open \"%s\"", LOCK);
+    r = wait_for_lock(fd);
+    if (r == EAGAIN)
+        return err_set(err, ERR_REFUSED,
+                       "run directory \"%s\" has a keeper already",
+                       run_dir_path(dir));
+    if (r)
+        return err_sys(err, r, "could not lock \"%s\"", LOCK);
+    *ret_fd = fd_take(&fd);
+    return 0;
+}
+
+pid_t
+keeper_files_holder(const struct run_dir *dir)
+{
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    cleanup_(fd_closep) int fd =
+        openat(run_dir_fd(dir), LOCK, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0 || fcntl(fd, F_GETLK, &whole) < 0 || whole.l_type == F_UNLCK)
+        return 0;
+    return whole.l_pid;
+}
+
+/* A server's words need not be UTF-8: printable() makes them ASCII. */
+static void
+set_text(json_t *o, const char *member, const char *text)
+{
+    char shown[PRINTABLE_SIZE(sizeof((struct keeper_look *)0)->lost)];
+
+    if (text[0])
+        json_object_set_new(o, member,
+                            json_string(printable(shown, sizeof shown, text)));
+}
+
+static int
+write_part(int fd, const struct keeper_look *look, struct err *err)
+{
+    json_t *o = json_object(), *list = json_array();
+    char lsn[CAPTURE_LSN];
+    int r;
+
+    json_object_set_new(o, "pid", json_integer(look->pid));
+    json_object_set_new(o, "begun", json_integer(look->begun));
+    json_object_set_new(o, "origin", json_string(look->origin));
+    for (int i = 0; i < KEEPER_HOLDERS; i++)
+        json_array_append_new(list, json_string(look->snapshots[i]));
+    json_object_set_new(o, "snapshots", list);
+    if (look->lsn)
+        json_object_set_new(o, "slot_lsn",
+                            json_string(capture_lsn(lsn, look->lsn)));
+    set_text(o, "lost", look->lost);
+    set_text(o, "hint", look->hint);
+    if (look->in_vain)
+        json_object_set_new(o, "in_vain", json_true());
+    r = json_dumpfd(o, fd, JSON_INDENT(2));
+    json_decref(o);
+    return r ? err_sys(err, errno, "could not write \"%s\"", PART) : 0;
+}
+
+int
+keeper_files_write(const struct run_dir *dir, const struct keeper_look *look,
+                   struct err *err)
+{
+    int at = run_dir_fd(dir), r;
+    cleanup_(fd_closep) int fd = openat(
+        at, PART, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return err_sys(err, errno, "could not create \"%s\"", PART);
+    r = write_part(fd, look, err);
+    if (r)
+        return r;
+    /* It says who lives now: nothing of it need survive the machine. */
+    if (renameat(at, PART, at, FILE_NAME) < 0)
+        return err_sys(err, errno, "could not rename \"%s\"", PART);
+    return 0;
+}
+
+static void
+copy_id(char to[64], const char *from)
+{
+    snprintf(to, 64, "%s", from ? from : "");
+}
+
+static void
+copy_part(char *to, size_t size, const struct manifest_at *at,
+          const char *member)
+{
+    const char *text =
+        manifest_has(at, member) ? manifest_string(at, member) : NULL;
+
+    snprintf(to, size, "%s", text ? text : "");
+}
+
+static void
+parse_slot(const struct manifest_at *root, struct keeper_look *ret)
+{
+    char lsn[CAPTURE_LSN];
+
+    copy_part(lsn, sizeof lsn, root, "slot_lsn");
+    capture_parse_lsn(lsn, &ret->lsn);
+    copy_part(ret->lost, sizeof ret->lost, root, "lost");
+    copy_part(ret->hint, sizeof ret->hint, root, "hint");
+    ret->in_vain =
+        manifest_has(root, "in_vain") && manifest_bool(root, "in_vain");
+}
+
+static int
+parse(const char *text, size_t len, struct keeper_look *ret, struct err *err)
+{
+    cleanup_(manifest_freep) struct manifest *m = NULL;
+    struct manifest_at root, list;
+    int r;
+
+    r = manifest_parse(&m, FILE_NAME, text, len, err);
+    if (r)
+        return r;
+    root = manifest_root(m);
+    ret->pid = (pid_t)manifest_u64(&root, "pid", 1, INT_MAX);
+    ret->begun = manifest_i64(&root, "begun");
+    copy_id(ret->origin, manifest_string(&root, "origin"));
+    list = manifest_array(&root, "snapshots");
+    for (size_t i = 0; i < KEEPER_HOLDERS && i < manifest_count(&list); i++) {
+        struct manifest_at id = manifest_element(&list, i);
+
+        copy_id(ret->snapshots[i], manifest_string(&id, NULL));
+    }
+    parse_slot(&root, ret);
+    return manifest_check(m, err);
+}
+
+int
+keeper_files_read(const struct run_dir *dir, struct keeper_look *ret,
+                  struct err *err)
+{
+    cleanup_(reader_freep) struct reader *file = NULL;
+    cleanup_(freep) char *text = NULL;
+    struct keeper_look look = {0};
+    const struct bytes_in *in;
+    int r;
+
+    r = reader_open(&file, run_dir_fd(dir), FILE_NAME, err);
+    if (r)
+        return err->sys == ENOENT ? KEEPER_E_NONE : r;
+    in = reader_in(file);
+    if (in->len > FILE_MAX)
+        return err_set(err, ERR_CORRUPT, "\"%s\" is too large", FILE_NAME);
+    text = malloc(in->len + 1);
+    if (!text)
+        return err_nomem(err);
+    r = in->read_at(in->from, 0, text, in->len, err);
+    if (!r)
+        r = parse(text, in->len, &look, err);
+    if (!r)
+        *ret = look;
+    return r;
+}
+
+int
+keeper_files_exist(const struct run_dir *dir)
+{
+    return faccessat(run_dir_fd(dir), FILE_NAME, F_OK, 0) == 0;
+}
+
+void
+keeper_files_remove(const struct run_dir *dir)
+{
+    unlinkat(run_dir_fd(dir), FILE_NAME, 0);
+}
