@@ -10,8 +10,6 @@
  * it succeeds or finds a difference; for any other failure main() does.
  */
 
-#include <stdint.h>
-
 #include "io/err.h"
 #include "io/stop.h"
 #include "loader/cli/options.h"
@@ -28,8 +26,8 @@ struct command {
                                 parted by "\n\n" */
     const char *operands;    /* "[COMMAND]"; NULL: none */
     unsigned max_operands;
-    uint64_t requires; /* OPTION_SET(...) | ...: without these, an error */
-    uint64_t takes;    /* further ones */
+    option_set requires; /* OPTION_SET(...) | ...: without these, an error */
+    option_set takes;    /* further ones */
     int (*run)(const struct command_context *ctx, struct err *err);
     /* A failure of this class is a result too, as ERR_DIFFERS always is: with
        --json it has been written.  0: there is none. */

@@ -63,11 +63,11 @@ print_option(FILE *to, const struct option_row *row)
 }
 
 static void
-print_options(FILE *to, uint64_t set)
+print_options(FILE *to, option_set set)
 {
     fputs("\nOptions:\n", to);
     for (unsigned i = 0; i < N_OPTIONS; i++)
-        if (set & UINT64_C(1) << i)
+        if (set & OPTION_BIT(i))
             print_option(to, &option_rows[i]);
 }
 
@@ -77,7 +77,7 @@ help_synopsis(char to[HELP_SYNOPSIS], const struct command *c)
     int at = snprintf(to, HELP_SYNOPSIS, "pghaul %s", c->name);
 
     for (unsigned i = 0; i < N_OPTIONS; i++)
-        if (c->requires & UINT64_C(1) << i)
+        if (c->requires & OPTION_BIT(i))
             at += snprintf(to + at, (size_t)(HELP_SYNOPSIS - at), " --%s %s",
                            option_rows[i].name, option_rows[i].argument);
     at += snprintf(to + at, (size_t)(HELP_SYNOPSIS - at), " [OPTION]...%s%s",
@@ -89,7 +89,7 @@ help_synopsis(char to[HELP_SYNOPSIS], const struct command *c)
 void
 help_program(FILE *to)
 {
-    uint64_t set = OPTION_SET(help) | OPTION_SET(version);
+    option_set set = OPTION_SET(help) | OPTION_SET(version);
     char synopsis[HELP_SYNOPSIS];
 
     fputs("pghaul moves a PostgreSQL database in bulk.\n\nUsage:\n", to);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/cli/options.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,9 @@ const struct option_row option_rows[N_OPTIONS] = {
 #include "loader/cli/options.def"
 };
 
-uint64_t
+static_assert((int)N_OPTIONS <= OPTION_SET_MAX, "an option_set holds them all");
+
+option_set
 options_of(const struct command *c)
 {
     /* Who needs nothing (help, --version) has nothing to take from a file. */
@@ -100,7 +103,7 @@ static int
 set_option(struct options *o, const struct command *c,
            const struct option_row *row, const char *text, struct err *err)
 {
-    uint64_t bit = UINT64_C(1) << (row - option_rows);
+    option_set bit = OPTION_BIT(row - option_rows);
 
     if (!(options_of(c) & bit))
         return err_set(err, ERR_USAGE,
@@ -174,12 +177,12 @@ parse_words(struct options *o, const struct command *c, int argc, char **argv,
 
 /* Is it, or what it cannot be used with, in the set? */
 static int
-is_settled(uint64_t set, const struct option_row *row)
+is_settled(option_set set, const struct option_row *row)
 {
-    uint64_t bit = UINT64_C(1) << (row - option_rows);
+    option_set bit = OPTION_BIT(row - option_rows);
 
     for (unsigned i = 0; i < N_OPTIONS; i++)
-        if (set & UINT64_C(1) << i && option_rows[i].not_with & bit)
+        if (set & OPTION_BIT(i) && option_rows[i].not_with & bit)
             return 1;
     return (set & (bit | row->not_with)) != 0;
 }
@@ -193,7 +196,7 @@ find_entry_row(const struct config *file, const struct config_entry *e,
     if (!row)
         return config_fail(file, e->at, err, "unrecognized option \"%s\"",
                            e->key);
-    if (UINT64_C(1) << (row - option_rows) & NOT_IN_FILE)
+    if (OPTION_BIT(row - option_rows) & NOT_IN_FILE)
         return config_fail(file, e->at, err,
                            "option \"--%s\" cannot stand in a file", row->name);
     if (e->is_list && !option_is_list(row))
@@ -266,17 +269,17 @@ take_file(struct options *o, struct options *unused, const struct command *c,
           struct err *err)
 {
     const struct config *file = o->file;
-    uint64_t on_line = o->given;
+    option_set on_line = o->given;
 
     for (size_t i = 0; i < file->n_entries; i++) {
         const struct config_entry *e = &file->entries[i];
         const struct option_row *row = NULL;
-        uint64_t bit;
+        option_set bit;
         int r, wanted;
 
         if (find_entry_row(file, e, &row, err))
             return -1;
-        bit = UINT64_C(1) << (row - option_rows);
+        bit = OPTION_BIT(row - option_rows);
         wanted = options_of(c) & bit && !is_settled(on_line, row);
         r = take_values(wanted ? o : unused, file, row, e, err);
         if (r < 0)
@@ -318,16 +321,26 @@ set_defaults(struct options *o, struct err *err)
     return r;
 }
 
+static const char *
+first_name(option_set set)
+{
+    unsigned i = 0;
+
+    while (!(set & OPTION_BIT(i)))
+        i++;
+    return option_rows[i].name;
+}
+
 /* What was given must fit together and be enough. */
 static int
 check_set(const struct options *o, const struct command *c, struct err *err)
 {
-    uint64_t missing = o->help ? 0 : c->requires & ~o->given;
+    option_set missing = o->help ? 0 : c->requires & ~o->given;
 
     for (unsigned i = 0; i < N_OPTIONS; i++) {
         const struct option_row *row = &option_rows[i];
-        uint64_t bit = UINT64_C(1) << i;
-        uint64_t against = o->given & row->not_with;
+        option_set bit = OPTION_BIT(i);
+        option_set against = o->given & row->not_with;
 
         if (missing & bit)
             return err_set(err, ERR_USAGE, "missing required option \"--%s\"",
@@ -336,12 +349,11 @@ check_set(const struct options *o, const struct command *c, struct err *err)
             return err_set(err, ERR_USAGE,
                            "options \"--%s\" and \"--%s\" cannot be used "
                            "together",
-                           row->name,
-                           option_rows[__builtin_ctzll(against)].name);
+                           row->name, first_name(against));
         if (o->given & bit && row->only_with && !(o->given & row->only_with))
-            return err_set(
-                err, ERR_USAGE, "option \"--%s\" is used only with \"--%s\"",
-                row->name, option_rows[__builtin_ctzll(row->only_with)].name);
+            return err_set(err, ERR_USAGE,
+                           "option \"--%s\" is used only with \"--%s\"",
+                           row->name, first_name(row->only_with));
     }
     return 0;
 }

@@ -28,8 +28,12 @@ enum option_id {
     N_OPTIONS
 };
 
-/* Sets of options: OPTION_SET(source) | OPTION_SET(dir). */
-#define OPTION_SET(field) (UINT64_C(1) << OPTION_ID_##field)
+/* Sets of options: OPTION_SET(source) | OPTION_SET(dir).  There are more than
+   64 of them, and gcc and clang know wider numbers. */
+__extension__ typedef unsigned __int128 option_set;
+#define OPTION_SET_MAX 128
+#define OPTION_BIT(id) ((option_set)1 << (id))
+#define OPTION_SET(field) OPTION_BIT(OPTION_ID_##field)
 
 /* The choices, in the order of the words in the table. */
 enum option_format {
@@ -88,7 +92,7 @@ struct options {
 #define OPTION(field, letter, name, argument, standard, kind, ...)             \
     OPTION_FIELD_##kind(field);
 #include "loader/cli/options.def"
-    uint64_t given;        /* set of those on the command line or in the file */
+    option_set given;      /* set of those on the command line or in the file */
     struct config *file;   /* owned; NULL without --config */
     char *const *operands; /* what is not an option; ends in NULL */
 };
@@ -100,9 +104,9 @@ struct option_row {
     const char *standard; /* the default, or NULL */
     const char *help;
     char letter; /* or 0 */
-    uint64_t not_with;
-    uint64_t only_with; /* one of these; 0: it needs no other */
-    size_t offset;      /* of its field in struct options */
+    option_set not_with;
+    option_set only_with; /* one of these; 0: it needs no other */
+    size_t offset;        /* of its field in struct options */
     int (*parse)(const struct option_row *row, const char *text, void *field,
                  struct err *err);
 };
@@ -110,7 +114,7 @@ struct option_row {
 extern const struct option_row option_rows[N_OPTIONS];
 
 /* What the command takes in all: --help goes everywhere, --config almost. */
-uint64_t options_of(const struct command *c);
+option_set options_of(const struct command *c);
 
 /*
  * Parse the words after the command's name, and the file that they name.  With

@@ -121,7 +121,7 @@ print_bash_command(FILE *to, const struct command *c)
 {
     fprintf(to, "        %s) words='", c->name);
     for (unsigned i = 0; i < N_OPTIONS; i++)
-        if (options_of(c) & UINT64_C(1) << i)
+        if (options_of(c) & OPTION_BIT(i))
             fprintf(to, " --%s", option_rows[i].name);
     if (c->operands)
         print_command_names(to);
