@@ -193,6 +193,25 @@ Test(catalog_work, entries_of_no_table_come_after_all_others_one_at_a_time)
     cr_assert_eq(run_take_entry(), 1);
 }
 
+Test(catalog_work, entries_together_wait_for_those_before_and_the_last_for_them)
+{
+    run_add_entry(7, CATALOG_LAST, 0);
+    run_add_entry(-5, CATALOG_TOGETHER, 0);
+    run_add_entry(-6, CATALOG_TOGETHER, 0);
+    run_add_entry(1, 1, 0);
+
+    cr_assert_eq(run_take_entry(), 1);
+    cr_assert_eq(run_take_entry(), 0);
+    ok(catalog_entry_done(c, 1, &err));
+    cr_assert_eq(run_take_entry(), -6);
+    cr_assert_eq(run_take_entry(), -5);
+    cr_assert_eq(run_take_entry(), 0);
+    ok(catalog_entry_failed(c, -6, run_reason("no", ""), &err));
+    cr_assert_eq(run_take_entry(), 0);
+    ok(catalog_entry_done(c, -5, &err));
+    cr_assert_eq(run_take_entry(), 7);
+}
+
 /* ---- failures ---- */
 
 Test(catalog_work, a_failed_table_is_left_alone_until_failures_are_forgotten)

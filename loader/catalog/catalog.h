@@ -231,7 +231,8 @@ void catalog_file_clear(struct catalog_file *f);
 
 struct catalog_entry {
     int64_t id;     /* pg_dump's dump id */
-    unsigned order; /* in the archive: dependencies come first */
+    unsigned order; /* in the archive: dependencies come first; or one of the
+                       two below */
     char *type;     /* "INDEX", "CONSTRAINT", "FK CONSTRAINT", "TRIGGER"... */
     char *schema;   /* may be "" */
     char *name;     /* pg_dump's tag */
@@ -239,6 +240,10 @@ struct catalog_entry {
     uint64_t table; /* restored as soon as this table is loaded; 0: after all
                        tables, one by one, in order */
 };
+
+/* Orders that no archive comes to: without a table, side by side when all
+   before them is done; and what comes last of all. */
+enum { CATALOG_TOGETHER = 1 << 30, CATALOG_LAST };
 
 struct catalog_entry *catalog_entry_free(struct catalog_entry *e);
 DEFINE_CLEANUP(struct catalog_entry *, catalog_entry_free)
@@ -253,7 +258,7 @@ int catalog_add_entry(struct catalog *c, const struct catalog_entry *e,
  *     chunks is loaded), largest table first, by order within the table, one
  *     at a time a table.  The tables of a family are loaded when all are.
  *   - The others (table 0) when all chunks are loaded and none of the first
- *     kind is left, by order, one at a time.
+ *     kind is left, by order, one at a time, but for those TOGETHER.
  *
  * A failed table keeps its own entries back and the others too, since they
  * may need its rows.  A failed entry keeps none back: those that need it will

@@ -80,6 +80,7 @@ find_of_a_table(struct catalog *c, struct catalog_entry **ret, struct err *err)
     return r ? r : read_entry(q, ret, err);
 }
 
+/* In a hand it stands for table 0, one TOGETHER for its own negative number. */
 static int
 find_of_no_table(struct catalog *c, struct catalog_entry **ret, struct err *err)
 {
@@ -91,10 +92,13 @@ find_of_no_table(struct catalog *c, struct catalog_entry **ret, struct err *err)
         SQL(SELECT_ENTRY
             " FROM entries e"
             " WHERE e.table_id IS NULL AND e.state = 'pending'"
-            " AND NOT EXISTS(SELECT 1 FROM taken_entries WHERE table_id = 0)"
+            " AND NOT EXISTS(SELECT 1 FROM taken_entries x WHERE x.table_id <= "
+            "0"
+            "   AND (x.entry_id = e.id OR x.table_id = 0 OR e.position <> ?))"
             " AND NOT EXISTS(SELECT 1 FROM tables WHERE"
             "   n_unloaded > 0 OR n_pending > 0 OR state = 'failed')"
-            " ORDER BY e.position LIMIT 1"));
+            " ORDER BY e.position, e.id LIMIT 1"),
+        INT(CATALOG_TOGETHER));
     return r ? r : read_entry(q, ret, err);
 }
 
@@ -110,7 +114,10 @@ catalog_take_entry(struct catalog *c, struct catalog_entry **ret,
         r = find_of_no_table(c, &e, err);
     if (r)
         return r;
-    r = catalog_db_run(c, err, SQL("INSERT INTO taken_entries VALUES(?, ?)"),
+    r = catalog_db_run(c, err,
+                       SQL("INSERT INTO taken_entries VALUES(CASE WHEN ? = ?"
+                           " THEN -abs(?) ELSE ? END, ?)"),
+                       INT(e->order), INT(CATALOG_TOGETHER), INT(e->id),
                        INT(e->table), INT(e->id));
     if (r)
         return r;

@@ -165,7 +165,8 @@ const char catalog_temp_schema[] =
     "  table_id INTEGER NOT NULL,"
     "  loading INTEGER NOT NULL);" /* 0: it is being exported */
     "CREATE INDEX temp.taken_by_table ON taken_chunks(table_id);"
-    /* The key says: one entry a table at a time.  0: one without a table. */
+    /* The key says: one entry a table at a time.  0: one without a table; < 0:
+       one of those that are done side by side. */
     "CREATE TEMP TABLE taken_entries("
     "  table_id INTEGER PRIMARY KEY,"
     "  entry_id INTEGER NOT NULL UNIQUE);"

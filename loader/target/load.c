@@ -2,11 +2,11 @@
 #include "loader/target/load.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/target/analyze.h"
 #include "loader/target/aside.h"
 #include "loader/target/ledger.h"
 #include "loader/target/load_lane.h"
@@ -91,49 +91,6 @@ keep_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
     return catalog_add_entry(x->catalog, entry, err);
 }
 
-/* Statistics are no entry of pg_dump's; nobody wants a target without. */
-static int
-add_analyze(struct load *x, const struct catalog_table *t, struct err *err)
-{
-    cleanup_(session_freememp) char *name =
-        session_qualified(x->session, t->schema, t->name);
-    char type[] = "ANALYZE";
-    struct catalog_entry entry = {
-        .id = -(int64_t)t->id, /* dump ids are positive */
-        .order = INT_MAX,      /* when its indexes are there */
-        .type = type,
-        .schema = t->schema,
-        .name = t->name,
-        .table = t->id,
-    };
-    int r;
-
-    if (!name || asprintf(&entry.sql, "ANALYZE %s", name) < 0)
-        return err_nomem(err);
-    r = catalog_add_entry(x->catalog, &entry, err);
-    free(entry.sql);
-    return r;
-}
-
-static int
-add_analyzes(struct load *x, struct err *err)
-{
-    uint64_t last = 0;
-    int r;
-
-    for (;;) {
-        cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
-
-        r = catalog_next_table(x->catalog, last, &t, err);
-        if (r)
-            return r == CATALOG_E_NONE ? 0 : r;
-        r = add_analyze(x, t, err);
-        if (r)
-            return r;
-        last = t->id;
-    }
-}
-
 /* What waits for the data goes into the catalogue, anew for each load; schema
    is NULL when the target has its own. */
 static int
@@ -148,8 +105,9 @@ list_post_data(struct load *x, struct schema *schema, struct err *err)
         r = schema_each(schema, SCHEMA_POST_DATA, keep_entry, x, err);
     else if (!r)
         r = aside_add_entries(&x->lane.ledger, x->session, x->catalog, err);
-    if (!r)
-        r = add_analyzes(x, err);
+    if (!r && !x->params.no_analyze)
+        r = analyze_add_entries(x->session, x->catalog,
+                                schema ? ANALYZE_ALL : ANALYZE_PLACES, err);
     if (!r && x->params.roles)
         r = roles_add_database(&x->lane, x->params.facts, err);
     return r ? r : catalog_commit(x->catalog, err);

@@ -34,6 +34,7 @@ struct load_params {
     unsigned jobs;
     int no_owner;
     int no_acl;
+    int no_analyze;
     int roles; /* also the run's roles, and the database's own properties */
     int into_existing;
     struct existing_wishes existing; /* when into_existing */

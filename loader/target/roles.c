@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/target/roles.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +95,7 @@ roles_add_database(const struct load_lane *lane, const struct facts *f,
     cleanup_(freep) char *script = NULL;
     struct catalog_entry entry = {
         .id = INT64_MIN,
-        .order = INT_MAX,
+        .order = CATALOG_LAST,
         .type = type,
         .schema = schema,
         .name = name,
