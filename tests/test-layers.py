@@ -15,7 +15,7 @@ ALLOWED = {
 FLOORS = [
     {"main.c"},
     {"cli"},
-    {"source"},
+    {"source", "handoff"},
     {"source/capture", "source/check"},
     {"source/keeper"},
     {"source/guard", "source/plan", "target", "proof"},
