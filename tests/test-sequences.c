@@ -7,14 +7,15 @@
 SERVERS({"source"}, {"target"})
 
 static const char *
-copied(const char *source, const char **ret_said)
+copied(const char *source, const char *margin, const char **ret_said)
 {
     const char *dir = moves_path(server_tmp_dir(), "run");
     const char *target = server_database("target");
     struct server_run run;
 
     moves_export(source, dir);
-    run = moves_pghaul("load", "--target", target, "--dir", dir);
+    run = moves_pghaul("load", "--target", target, "--dir", dir,
+                       margin ? "--sequence-margin" : NULL, margin);
     cr_assert_eq(run.status, 0, "%s", run.errors);
     if (ret_said)
         *ret_said = run.errors;
@@ -46,7 +47,7 @@ Test(sequences, every_sort_goes_on_where_it_was)
                "CREATE SEQUENCE set_back; SELECT setval('set_back', 9, false);"
                "CREATE SEQUENCE \"odd \"\"na%sme\"; "
                "SELECT nextval('\"odd \"\"na%sme\"')");
-    target = copied(source, NULL);
+    target = copied(source, NULL, NULL);
     cr_assert_str_eq(server_value(target, next_values),
                      server_value(source, next_values));
 }
@@ -72,7 +73,7 @@ Test(sequences, one_behind_its_column_is_moved_and_named)
                "CREATE TABLE round (id int);"
                "CREATE SEQUENCE again MAXVALUE 9 CYCLE OWNED BY round.id;"
                "INSERT INTO round VALUES (9)");
-    target = copied(source, &said);
+    target = copied(source, NULL, &said);
     cr_assert_str_eq(server_value(target, next_values),
                      "again - false, ahead_id_seq 500 true, empty_id_seq - "
                      "false, even_id_seq 1 true, lower -9 true, up_id_seq 100 "
@@ -81,4 +82,34 @@ Test(sequences, one_behind_its_column_is_moved_and_named)
     cr_assert_not_null(strstr(said, "public.up_id_seq was behind its column"),
                        "%s", said);
     cr_assert_null(strstr(said, "ahead_id_seq"), "%s", said);
+}
+
+/* Each stays on its own values: a partner may have those between. */
+Test(sequences, margin_is_left_out_in_the_direction_of_each_up_to_its_limit)
+{
+    const char *source = server_database("source"), *target, *is;
+
+    server_sql(source,
+               "CREATE SEQUENCE untouched START 7;"
+               "CREATE SEQUENCE odd INCREMENT 2; SELECT nextval('odd');"
+               "CREATE SEQUENCE down INCREMENT -3 MINVALUE -100 START -1;"
+               "SELECT nextval('down');"
+               "CREATE SEQUENCE low INCREMENT -3 MINVALUE -20 START -1;"
+               "SELECT nextval('low');"
+               "CREATE SEQUENCE at_end AS smallint MAXVALUE 3;"
+               "SELECT nextval('at_end') FROM generate_series(1, 3);"
+               "CREATE SEQUENCE largest; SELECT setval('largest',"
+               "  9223372036854775800);"
+               "CREATE SEQUENCE round MAXVALUE 3000 CYCLE;"
+               "SELECT nextval('round');"
+               "CREATE TABLE ahead (id serial);"
+               "INSERT INTO ahead VALUES (100)");
+    target = copied(source, "10", NULL);
+    is = server_value(target, next_values);
+    cr_assert_str_eq(is,
+                     "ahead_id_seq 110 true, at_end 3 true, down -31 true, "
+                     "largest 9223372036854775807 true, low -19 true, odd 21 "
+                     "true, round 1 true, untouched - false",
+                     "%s", is);
+    cr_assert_str_eq(server_value(target, "SELECT nextval('untouched')"), "17");
 }

@@ -109,6 +109,7 @@ copying_load_params(const struct workplace *w, const struct facts *f)
         .no_owner = o->no_owner,
         .no_acl = o->no_acl,
         .no_analyze = o->no_analyze,
+        .sequence_margin = o->sequence_margin,
         .roles = o->roles,
         .into_existing = o->into_existing,
         .existing = {.rows = o->truncate ? EXISTING_TRUNCATED

@@ -19,7 +19,7 @@ enum {
 #define CHUNK_SIZE_MAX (UINT64_C(1) << 40)
 #define DURATION_MIN_MS UINT64_C(1000)
 #define DURATION_MAX_MS (30 * UINT64_C(86400000))
-enum { COUNT_MAX = 1000000 };
+enum { COUNT_MAX = 1000000000 };
 
 static int
 fail_value(const struct option_row *row, const char *text, struct err *err)

@@ -329,7 +329,8 @@ load_finish(struct load *x, struct err *err)
         r = err_set(err, ERR_CORRUPT,
                     "the run catalogue says that not all is loaded");
     if (!r)
-        r = sequences_set(x->session, x->catalog, x->params.progress, err);
+        r = sequences_set(x->session, x->catalog, x->params.sequence_margin,
+                          x->params.progress, err);
     if (!r && x->params.into_existing)
         r = finish_existing(x, err);
     return r ? r : ledger_finish(&x->lane.ledger, x->session, err);

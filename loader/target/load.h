@@ -35,6 +35,7 @@ struct load_params {
     int no_owner;
     int no_acl;
     int no_analyze;
+    uint64_t sequence_margin; /* values to skip: sequences.h */
     int roles; /* also the run's roles, and the database's own properties */
     int into_existing;
     struct existing_wishes existing; /* when into_existing */

@@ -37,6 +37,7 @@ static const char raise[] =
 struct setter {
     struct session *session;
     struct progress *progress;
+    uint64_t margin;
 };
 
 static int
@@ -74,6 +75,28 @@ move_past_column(struct setter *x, const char *name,
     return r;
 }
 
+/* Its values stay those that the increment reaches. */
+static int
+skip_margin(struct setter *x, const char *name, struct err *err)
+{
+    cleanup_(session_freememp) char *literal = NULL;
+
+    if (x->margin == 0)
+        return 0;
+    literal = session_literal(x->session, name);
+    if (!literal)
+        return err_nomem(err);
+    return session_execf(
+        x->session, err,
+        "SELECT pg_catalog.setval(%s, (q.last_value + s.seqincrement"
+        " * greatest(0, least(%" PRIu64 ", pg_catalog.floor((CASE WHEN"
+        "  s.seqincrement > 0 THEN s.seqmax ELSE s.seqmin END::numeric"
+        "   - q.last_value) / s.seqincrement))))::int8, q.is_called)"
+        " FROM %s AS q, pg_catalog.pg_sequence AS s"
+        " WHERE s.seqrelid = %s::pg_catalog.regclass AND NOT s.seqcycle",
+        literal, x->margin, name, literal);
+}
+
 static int
 set_one(struct setter *x, const struct catalog_sequence *q, struct err *err)
 {
@@ -84,14 +107,16 @@ set_one(struct setter *x, const struct catalog_sequence *q, struct err *err)
     if (!name)
         return err_nomem(err);
     r = set_value(x, name, q, err);
-    return r ? r : move_past_column(x, name, q, err);
+    if (!r)
+        r = move_past_column(x, name, q, err);
+    return r ? r : skip_margin(x, name, err);
 }
 
 int
-sequences_set(struct session *s, struct catalog *c, struct progress *p,
-              struct err *err)
+sequences_set(struct session *s, struct catalog *c, uint64_t margin,
+              struct progress *p, struct err *err)
 {
-    struct setter x = {.session = s, .progress = p};
+    struct setter x = {.session = s, .progress = p, .margin = margin};
     uint64_t cursor = 0;
     int r;
 
