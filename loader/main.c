@@ -174,7 +174,7 @@ run_command(const struct command *c, int argc, char **argv, struct err *err)
         help_command(stdout, c);
         return 0;
     }
-    r = c->run(&(struct command_context){&options, stop}, err);
+    r = c->run(&(struct command_context){c, &options, stop}, err);
     if (r < 0 && options.json && err->class != ERR_DIFFERS &&
         err->class != c->verdict)
         print_json(err);

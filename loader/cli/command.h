@@ -14,7 +14,10 @@
 #include "io/stop.h"
 #include "loader/cli/options.h"
 
+struct command;
+
 struct command_context {
+    const struct command *command;
     const struct options *options;
     struct stop *stop; /* requested by SIGINT, SIGTERM, SIGHUP */
 };

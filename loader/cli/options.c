@@ -115,6 +115,7 @@ set_option(struct options *o, const struct command *c,
     o->given |= bit;
     if (option_secret(row, text))
         return refuse_secret(row, option_secret(row, text), err);
+    o->texts[row - option_rows] = text;
     return row->parse(row, text, (char *)o + row->offset, err);
 }
 
@@ -242,6 +243,7 @@ take_value(struct options *o, const struct config *file,
         return read_flag(file, row, v, err);
     if (row->parse(row, v->text, (char *)o + row->offset, err))
         return config_blame(file, v->at, err);
+    o->texts[row - option_rows] = v->text;
     secret = option_secret(row, v->text);
     if (secret && require_private(file, secret, err))
         return -1;

@@ -92,9 +92,10 @@ struct options {
 #define OPTION(field, letter, name, argument, standard, kind, ...)             \
     OPTION_FIELD_##kind(field);
 #include "loader/cli/options.def"
-    option_set given;      /* set of those on the command line or in the file */
-    struct config *file;   /* owned; NULL without --config */
-    char *const *operands; /* what is not an option; ends in NULL */
+    option_set given; /* set of those on the command line or in the file */
+    const char *texts[N_OPTIONS]; /* as they were given last, or NULL */
+    struct config *file;          /* owned; NULL without --config */
+    char *const *operands;        /* what is not an option; ends in NULL */
 };
 
 /* A row of the table. */

@@ -6,6 +6,7 @@
 
 #include "io/clock.h"
 #include "loader/bag/catalog_json.h"
+#include "loader/cli/options_json.h"
 
 static enum progress_style
 style_of(const struct options *o)
@@ -30,6 +31,47 @@ open_parts(struct workplace *w, enum run_dir_mode mode, struct err *err)
     return r ? r : progress_new(&w->progress, style_of(o), err);
 }
 
+/* A run goes on without its log. */
+static void
+begin_log(struct workplace *w, enum run_dir_mode mode)
+{
+    const struct command_context *ctx = w->ctx;
+    struct err err;
+
+    if (mode == RUN_DIR_LOOK)
+        return;
+    if (events_open(&w->events, run_dir_fd(w->dir), &err))
+        progress_note(w->progress, "there will be no log: %s", err.message);
+    progress_log(w->progress, w->events);
+    events_begin(w->events, ctx->command->name, PGHAUL_VERSION,
+                 options_json(ctx->options));
+}
+
+static void
+end_log(struct workplace *w, const struct err *why)
+{
+    const char *trouble;
+
+    events_end(w->events, why);
+    trouble = events_trouble(w->events);
+    if (trouble)
+        progress_note(w->progress, "the log is not complete: %s", trouble);
+    progress_log(w->progress, NULL);
+    w->events = events_free(w->events);
+}
+
+static int
+do_work(struct workplace *w, enum run_dir_mode mode,
+        int (*work)(struct workplace *w, struct err *err), struct err *err)
+{
+    int r;
+
+    begin_log(w, mode);
+    r = work(w, err);
+    end_log(w, r ? err : NULL);
+    return r;
+}
+
 int
 workplace_do(const struct command_context *ctx, enum run_dir_mode mode,
              int (*work)(struct workplace *w, struct err *err), struct err *err)
@@ -39,7 +81,7 @@ workplace_do(const struct command_context *ctx, enum run_dir_mode mode,
 
     r = open_parts(&w, mode, err);
     if (!r)
-        r = work(&w, err);
+        r = do_work(&w, mode, work, err);
     progress_free(w.progress);
     catalog_free(w.catalog);
     run_dir_free(w.dir);

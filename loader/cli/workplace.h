@@ -3,7 +3,7 @@
 
 /*
  * Workplace: what every command on a run directory begins with, its directory,
- * its catalogue, its progress, and how it drives its lanes.
+ * its catalogue, its progress, its log, and how it drives its lanes.
  */
 
 #include "io/cleanup.h"
@@ -20,10 +20,12 @@ struct workplace {
     struct run_dir *dir;
     struct catalog *catalog;
     struct progress *progress;
+    struct events *events; /* NULL where nothing is done but looking */
     uint64_t begun_ms;
 };
 
-/* Open it, do the work in it, and close it again: the whole of a command. */
+/* Open it, do the work in it, and close it again: the whole of a command.
+   What it was asked and how it ended is logged, if it may change anything. */
 int workplace_do(const struct command_context *ctx, enum run_dir_mode mode,
                  int (*work)(struct workplace *w, struct err *err),
                  struct err *err);

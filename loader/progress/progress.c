@@ -41,8 +41,11 @@ struct progress_cell {
     uint64_t expected;
     uint64_t n_bytes_past, n_rows_past; /* of earlier tasks */
     uint64_t done_past;                 /* their estimates, of those done */
+    struct events_task last;            /* without lane, worker and label */
+    int has_ended;                      /* last has not been asked for */
     /* The worker's, at any time; the current task's: */
     _Atomic uint64_t n_bytes, n_rows;
+    uint64_t n_stored;
 };
 
 /* A copy of a cell to draw. */
@@ -63,6 +66,7 @@ struct lane {
 };
 
 struct progress {
+    struct events *events; /* or NULL */
     enum look look;
     struct lane *lanes;
     unsigned n_lanes;
@@ -121,6 +125,54 @@ progress_free(struct progress *p)
     return NULL;
 }
 
+/* ---- the log ---- */
+
+void
+progress_log(struct progress *p, struct events *events)
+{
+    p->events = events;
+}
+
+struct events *
+progress_events(const struct progress *p)
+{
+    return p->events;
+}
+
+void
+progress_phase_begin(struct progress *p, const char *name)
+{
+    events_phase_begin(p->events, name);
+}
+
+int
+progress_phase_end(struct progress *p, int r, const struct err *err)
+{
+    events_phase_end(p->events, r < 0 ? err : NULL);
+    return r;
+}
+
+int
+progress_last(struct progress *p, unsigned lane, unsigned worker,
+              struct events_task *ret)
+{
+    struct progress_cell *c = progress_cell(p, lane, worker);
+    int r = -1;
+
+    pthread_mutex_lock(&c->lock);
+    if (c->has_ended && c->state == WAITING) {
+        c->has_ended = r = 0;
+        *ret = c->last;
+        ret->lane = p->lanes[lane].name;
+        ret->worker = worker + 1;
+        ret->label = c->label;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return r;
+}
+
+/* ---- lanes ---- */
+
 int
 progress_lane(struct progress *p, const char *name, unsigned n_workers,
               uint64_t total, uint64_t done, struct err *err)
@@ -170,7 +222,16 @@ progress_begin(struct progress_cell *c, const char *label, uint64_t expected)
     c->state = BUSY;
     snprintf(c->label, sizeof c->label, "%s", label);
     c->expected = expected;
+    c->last = (struct events_task){.begun_ms = clock_ms()};
+    c->has_ended = 0;
     pthread_mutex_unlock(&c->lock);
+}
+
+void
+progress_of(struct progress_cell *c, uint64_t table, uint64_t chunk)
+{
+    c->last.table = table;
+    c->last.chunk = chunk;
 }
 
 void
@@ -181,11 +242,30 @@ progress_at(struct progress_cell *c, uint64_t bytes, uint64_t rows)
 }
 
 void
+progress_stored(struct progress_cell *c, uint64_t bytes)
+{
+    c->n_stored = bytes;
+}
+
+static void
+keep_account(struct progress_cell *c)
+{
+    c->last.ended_ms = clock_ms();
+    c->last.n_rows = c->n_rows;
+    c->last.n_bytes = c->n_bytes;
+    c->last.n_stored = c->n_stored;
+    c->n_stored = 0;
+    c->has_ended = 1;
+}
+
+void
 progress_end(struct progress_cell *c, int ok)
 {
     pthread_mutex_lock(&c->lock);
     assert(c->state == BUSY);
     c->state = WAITING;
+    keep_account(c);
+    c->last.outcome = ok ? "done" : "redo";
     c->n_bytes_past += c->n_bytes;
     if (ok) {
         c->n_rows_past += c->n_rows;
@@ -354,6 +434,7 @@ progress_note(struct progress *p, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(note, sizeof note, fmt, ap);
     va_end(ap);
+    events_note(p->events, note);
     if (screen_begin(&p->screen) < 0)
         return;
     screen_note(&p->screen, printable(shown, sizeof shown, note));

@@ -442,6 +442,7 @@ work(void *arg, void *task, struct err *err)
 
     snprintf(label, sizeof label, "%s.%s", t->schema, t->name);
     progress_begin(w->cell, label, k->n_bytes);
+    progress_of(w->cell, t->id, 0);
     if (!snapshot_is_joined(w->session))
         r = join_snapshot(w, err);
     if (!r)

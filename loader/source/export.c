@@ -12,6 +12,7 @@
 #include "loader/pg/conninfo.h"
 #include "loader/pg/pooler.h"
 #include "loader/pg/session.h"
+#include "loader/progress/portrait.h"
 #include "loader/source/export_lane.h"
 #include "loader/source/guard/pace.h"
 #include "loader/source/guard/vitals.h"
@@ -76,6 +77,9 @@ learn(struct export *x, struct facts *f, struct err *err)
         r = copy_value(&f->run_id, res, 2, err);
     if (!r)
         r = conninfo_display(&f->source, x->params.conninfo, err);
+    if (!r)
+        r = portrait_log(progress_events(x->params.progress), "source",
+                         x->session, err);
     if (r)
         return r;
     f->version = session_server_version(x->session);
@@ -189,6 +193,22 @@ clean_up(struct export *x, struct err *err)
     return r ? r : run_dir_sweep(x->dir, keep_nothing, NULL, &n, err);
 }
 
+static int
+dump_schema(struct export *x, const struct keeper_look *keeper, struct err *err)
+{
+    const struct schema_dump_params p = {
+        .conninfo = x->params.conninfo,
+        .snapshot = keeper->snapshots[0],
+        .session = x->session,
+        .selection = x->params.selection,
+        .stop = x->params.stop,
+    };
+
+    progress_phase_begin(x->params.progress, "schema");
+    return progress_phase_end(x->params.progress, schema_dump(x->dir, &p, err),
+                              err);
+}
+
 /* What is to be copied, and the schema, out of the keeper's snapshot. */
 static int
 plan(struct export *x, const struct keeper_look *keeper, struct facts *now,
@@ -197,22 +217,15 @@ plan(struct export *x, const struct keeper_look *keeper, struct facts *now,
     const struct session_params p = session_params(x);
     int r;
 
+    progress_phase_begin(x->params.progress, "plan");
     r = keeper_join(x->dir, keeper->origin, &x->session, &p, err);
     if (!r)
         r = planner_run(&x->params.plan, x->session, x->catalog, err);
     if (!r && x->params.roles)
         r = roles_write(x->dir, x->session, now, err);
-    if (r)
+    if (progress_phase_end(x->params.progress, r, err))
         return r;
-    return schema_dump(x->dir,
-                       &(struct schema_dump_params){
-                           .conninfo = x->params.conninfo,
-                           .snapshot = keeper->snapshots[0],
-                           .session = x->session,
-                           .selection = x->params.selection,
-                           .stop = x->params.stop,
-                       },
-                       err);
+    return dump_schema(x, keeper, err);
 }
 
 static int
@@ -368,9 +381,11 @@ take_snapshot(struct export *x, struct facts *now, struct err *err)
     struct keeper_look keeper;
     int r;
 
+    progress_phase_begin(x->params.progress, "snapshot");
     r = begin_capture(x, now, err);
     if (!r)
         r = start_keeper(x, &keeper, err);
+    r = progress_phase_end(x->params.progress, r, err);
     if (!r)
         r = plan(x, &keeper, now, err);
     if (!r)
@@ -710,6 +725,24 @@ keep_slot(struct export *x)
                       x->params.keeper_hours, idle_s);
 }
 
+static int
+seal(struct export *x, struct err *err)
+{
+    int r = 0;
+
+    /* One that was carried here may say more than we know. */
+    if (!x->facts.discards &&
+        (x->facts.state != FACTS_STAGED || !catalog_json_is_there(x->dir)))
+        r = catalog_json_write(x->catalog, &x->facts, x->dir, err);
+    if (!r)
+        r = facts_set_state(x->catalog, FACTS_STAGED, err);
+    if (r)
+        return r;
+    x->facts.state = FACTS_STAGED;
+    return x->facts.discards ? 0
+                             : seal_write(x->catalog, &x->facts, x->dir, err);
+}
+
 int
 export_finish(struct export *x, struct err *err)
 {
@@ -726,17 +759,8 @@ export_finish(struct export *x, struct err *err)
     pace_remove(x->dir);
     if (x->facts.state == FACTS_STAGED && seal_is_there(x->dir))
         return 0;
-    /* One that was carried here may say more than we know. */
-    if (!x->facts.discards &&
-        (x->facts.state != FACTS_STAGED || !catalog_json_is_there(x->dir)))
-        r = catalog_json_write(x->catalog, &x->facts, x->dir, err);
-    if (!r)
-        r = facts_set_state(x->catalog, FACTS_STAGED, err);
-    if (r)
-        return r;
-    x->facts.state = FACTS_STAGED;
-    return x->facts.discards ? 0
-                             : seal_write(x->catalog, &x->facts, x->dir, err);
+    progress_phase_begin(x->params.progress, "seal");
+    return progress_phase_end(x->params.progress, seal(x, err), err);
 }
 
 int

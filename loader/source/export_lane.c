@@ -224,6 +224,7 @@ stage_chunk(struct worker *w, struct catalog_chunk *k, struct err *err)
     if (!r)
         r = staged_file_commit(file, &seal, err);
     if (!r) {
+        progress_stored(w->cell, seal.len);
         k->file_len = seal.len;
         memcpy(k->sha256, seal.sha256, sizeof k->sha256);
     }
@@ -276,6 +277,7 @@ work(void *arg, void *task, struct err *err)
     snprintf(label, sizeof label, "%s.%s #%" PRIu64, k->table->schema,
              k->table->name, k->id);
     progress_begin(w->cell, label, k->n_bytes);
+    progress_of(w->cell, k->table->id, k->id);
     if (!w->session || !snapshot_is_joined(w->session))
         r = join_snapshot(w, err);
     if (w->lane->throttle)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/progress/portrait.h"
 #include "loader/target/analyze.h"
 #include "loader/target/aside.h"
 #include "loader/target/ledger.h"
@@ -257,6 +258,22 @@ writers_per_table(const struct load *x)
                : 2;
 }
 
+/* All that must be there before the first row. */
+static int
+prepare(struct load *x, struct err *err)
+{
+    const struct load_params *p = &x->params;
+    int r = 0;
+
+    progress_phase_begin(p->progress, "schema");
+    if (p->roles)
+        r = roles_restore(&x->lane, x->session, p->facts, p->progress, err);
+    if (!r)
+        r = p->into_existing ? prepare_existing(x, err)
+                             : restore_schema(x, err);
+    return progress_phase_end(p->progress, r, err);
+}
+
 int
 load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
            struct catalog *c, struct err *err)
@@ -278,15 +295,14 @@ load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
     if (r)
         return r;
     x->lane.max_per_table = writers_per_table(x);
-    r = catalog_forget_failures(c, err);
+    r = portrait_log(progress_events(p->progress), "target", x->session, err);
+    if (!r)
+        r = catalog_forget_failures(c, err);
     if (!r)
         r = ledger_begin(&x->lane.ledger, x->session, p->facts->source,
                          &x->was_finished, err);
-    if (!r && !x->was_finished && p->roles)
-        r = roles_restore(&x->lane, x->session, p->facts, p->progress, err);
     if (!r && !x->was_finished)
-        r = p->into_existing ? prepare_existing(x, err)
-                             : restore_schema(x, err);
+        r = prepare(x, err);
     if (!r)
         r = read_ledger(x, err);
     if (!r)
@@ -328,10 +344,14 @@ load_finish(struct load *x, struct err *err)
     if (!r && stage != CATALOG_STAGE_OVER)
         r = err_set(err, ERR_CORRUPT,
                     "the run catalogue says that not all is loaded");
-    if (!r)
-        r = sequences_set(x->session, x->catalog, x->params.sequence_margin,
-                          x->params.progress, err);
+    if (r)
+        return r;
+    progress_phase_begin(x->params.progress, "finish");
+    r = sequences_set(x->session, x->catalog, x->params.sequence_margin,
+                      x->params.progress, err);
     if (!r && x->params.into_existing)
         r = finish_existing(x, err);
-    return r ? r : ledger_finish(&x->lane.ledger, x->session, err);
+    if (!r)
+        r = ledger_finish(&x->lane.ledger, x->session, err);
+    return progress_phase_end(x->params.progress, r, err);
 }

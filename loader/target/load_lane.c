@@ -258,6 +258,12 @@ begin_showing(struct load_chunk *w, const struct task *t)
     else
         snprintf(label, sizeof label, "%s %s", t->entry->type, t->entry->name);
     progress_begin(w->cell, label, t->chunk ? t->chunk->n_bytes : 0);
+    if (!t->chunk) {
+        progress_of(w->cell, t->entry->table, 0);
+        return;
+    }
+    progress_of(w->cell, t->chunk->table->id, t->chunk->id);
+    progress_stored(w->cell, t->chunk->file_len);
 }
 
 static int

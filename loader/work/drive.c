@@ -2,6 +2,7 @@
 #include "loader/work/drive.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "io/clock.h"
@@ -231,6 +232,42 @@ note_trouble(struct drive *d, const struct crew_seat *seat)
     progress_note(d->params->progress, "trying again: %s", seat->err.message);
 }
 
+static const char *
+outcome(enum scheduler_event_kind kind, const char *of_worker)
+{
+    switch (kind) {
+    case SCHEDULER_DONE:
+        return of_worker;
+    case SCHEDULER_AGAIN:
+        return "again";
+    case SCHEDULER_UNABLE:
+        return "unable";
+    default:
+        return "failed";
+    }
+}
+
+static void
+log_task(struct drive *d, const struct crew_seat *seat,
+         enum scheduler_event_kind kind)
+{
+    struct progress *p = d->params->progress;
+    struct events_task t = {.outcome = "done"};
+
+    /* Who could not even begin has nothing to tell but that. */
+    if (progress_last(p, seat->lane, seat->slot, &t)) {
+        if (kind == SCHEDULER_DONE)
+            return;
+        t.lane = d->params->lanes[seat->lane].ops->name;
+        t.worker = seat->slot + 1;
+        t.label = "";
+        t.begun_ms = t.ended_ms = clock_ms();
+    }
+    t.outcome = outcome(kind, t.outcome);
+    t.why = kind == SCHEDULER_DONE ? NULL : &seat->err;
+    events_task(progress_events(p), &t);
+}
+
 static void
 report(struct drive *d, const struct crew_seat *seat)
 {
@@ -242,6 +279,7 @@ report(struct drive *d, const struct crew_seat *seat)
         note_trouble(d, seat);
     if (kind == SCHEDULER_DONE)
         d->in_trouble = 0;
+    log_task(d, seat, kind);
 
     tell(d, kind, seat->lane, seat->slot);
     pump(d);
@@ -266,6 +304,8 @@ ask_leave(struct drive *d)
         } else if (n != d->lanes[i].allowed) {
             tell(d, SCHEDULER_LIMIT, i, 0)->limit = n;
             d->lanes[i].allowed = n;
+            events_limit(progress_events(d->params->progress), lane->ops->name,
+                         n);
         }
     }
 }
@@ -301,6 +341,7 @@ loop(struct drive *d)
             tell(d, SCHEDULER_TICK, 0, 0);
         pump(d);
         progress_draw(d->params->progress);
+        events_beat(progress_events(d->params->progress));
     }
 }
 
@@ -363,11 +404,23 @@ run(struct drive *d, struct err *err)
     return -1;
 }
 
+/* "export"; "export, load" */
+static void
+name_lanes(const struct drive_params *p, char *to, size_t size)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < p->n_lanes && n < size; i++)
+        n += (size_t)snprintf(to + n, size - n, "%s%s", i ? ", " : "",
+                              p->lanes[i].ops->name);
+}
+
 int
 drive_run(const struct drive_params *p, struct drive_result *ret,
           struct err *err)
 {
     struct drive d = {.params = p, .result = ret};
+    char lanes[64] = "";
     int r = 0;
 
     *ret = (struct drive_result){0};
@@ -378,9 +431,12 @@ drive_run(const struct drive_params *p, struct drive_result *ret,
         r = progress_lane(p->progress, p->lanes[i].ops->name,
                           p->lanes[i].n_workers, p->lanes[i].total,
                           p->lanes[i].done, err);
+    name_lanes(p, lanes, sizeof lanes);
+    progress_phase_begin(p->progress, lanes);
     if (r == 0)
         r = run(&d, err);
     clear_shelves(&d);
+    progress_phase_end(p->progress, r, err);
     progress_finish(p->progress);
     return r;
 }
