@@ -350,3 +350,49 @@ Test(cdc, slot_of_a_keeper_killed_while_it_waits_is_found_by_the_next_export)
                      "t");
     drop_slots(source);
 }
+
+/* ---- what is published as a whole ---- */
+
+/* Below a table by range, one by the hash of an enum: its leaves' rows go
+   through it, and not through the table above. */
+static const char nested[] =
+    "CREATE TYPE e AS ENUM ('a', 'b', 'c', 'd');"
+    "CREATE TABLE top (y int, k e, PRIMARY KEY (y, k)) PARTITION BY RANGE (y);"
+    "CREATE TABLE old PARTITION OF top FOR VALUES FROM (0) TO (10);"
+    "CREATE TABLE new PARTITION OF top FOR VALUES FROM (10) TO (20)"
+    "  PARTITION BY HASH (k);"
+    "CREATE TABLE new_0 PARTITION OF new FOR VALUES WITH"
+    "  (MODULUS 2, REMAINDER 0);"
+    "CREATE TABLE new_1 PARTITION OF new FOR VALUES WITH"
+    "  (MODULUS 2, REMAINDER 1);"
+    "INSERT INTO top SELECT y, k FROM generate_series(0, 19) AS y,"
+    "  unnest(enum_range(NULL::e)) AS k;";
+
+Test(cdc, a_root_is_published_as_far_as_rows_go_through_it)
+{
+    const char *source = server_database("source");
+    struct server_run run;
+
+    server_sql(source, nested);
+    run = server_run(cdc_words(source, "--dir", run_dir(), "-T", "old"));
+    assert_says(&run, 0, "");
+    cr_assert_str_eq(server_value(source, "SELECT string_agg(prrelid::regclass"
+                                          "::text, ' ') FROM"
+                                          " pg_publication_rel"),
+                     "new");
+    drop_slots(source);
+}
+
+Test(cdc, a_partition_that_is_not_copied_is_not_published_by_its_root)
+{
+    const char *source = server_database("source");
+    struct server_run run;
+
+    server_sql(source, nested);
+    run = server_run(cdc_words(source, "--dir", run_dir(), "-T", "new_1"));
+    assert_says(&run, 6,
+                "1 partition is not copied, but its changes would be "
+                "captured");
+    assert_says(&run, 6, "public.new_1");
+    assert_left(source, "0 0");
+}

@@ -314,6 +314,24 @@ capture_next_member(struct catalog *c, uint32_t oid, uint32_t *ret,
 }
 
 int
+capture_condition_of(struct catalog *c, uint32_t oid, char **ret,
+                     struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r = catalog_db_query(c, err, &q,
+                             SQL("SELECT condition FROM tables WHERE oid = ?"
+                                 " AND kind = 'table'"
+                                 " AND condition IS NOT NULL"),
+                             INT(oid));
+
+    *ret = NULL;
+    if (r)
+        return r == CATALOG_E_NONE ? 0 : r;
+    *ret = catalog_db_text(q, 0);
+    return *ret ? 0 : err_nomem(err);
+}
+
+int
 capture_has_roots(struct catalog *c, int *ret, struct err *err)
 {
     uint64_t n;

@@ -88,6 +88,10 @@ int capture_has_member(struct catalog *c, uint32_t oid, int *ret,
 /* The member after oid (0: the first); CATALOG_E_NONE. */
 int capture_next_member(struct catalog *c, uint32_t oid, uint32_t *ret,
                         struct err *err);
+/* The condition by which the rows of the planned table are chosen; NULL: none,
+   or there is no such table.  The caller frees. */
+int capture_condition_of(struct catalog *c, uint32_t oid, char **ret,
+                         struct err *err);
 /* Whether some table is published through its root. */
 int capture_has_roots(struct catalog *c, int *ret, struct err *err);
 /* What is left out joins the skips of the plan. */

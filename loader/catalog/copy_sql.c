@@ -2,7 +2,6 @@
 #include "loader/catalog/copy_sql.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "loader/catalog/large_objects.h"
@@ -55,8 +54,9 @@ is_whole(const struct copy_sql_range *range)
     return range->lo == 0 && range->hi == CATALOG_OPEN_END && !range->condition;
 }
 
-static void
-print_where(FILE *f, const char *condition, const struct copy_sql_range *range)
+void
+copy_sql_where(FILE *f, const char *condition,
+               const struct copy_sql_range *range)
 {
     const char *word = " WHERE";
 
@@ -90,7 +90,7 @@ print_rows(FILE *f, struct session *s, const struct catalog_table *t,
     print_columns(f, s, t);
     fputs(" FROM ONLY ", f);
     print_name(f, s, t->schema, t->name);
-    print_where(f, condition, range);
+    copy_sql_where(f, condition, range);
     fputs(")", f);
 }
 
@@ -103,7 +103,7 @@ print_rows_below_root(FILE *f, struct session *s, const struct catalog_table *t,
     print_columns(f, s, t);
     fputs(" FROM ", f);
     print_name(f, s, t->root_schema, t->root_name);
-    print_where(f, NULL, range);
+    copy_sql_where(f, NULL, range);
     fputs(")", f);
 }
 
@@ -128,6 +128,24 @@ finish(FILE *f, char **sql)
     return NULL;
 }
 
+/* COPY of rows that the caller writes between. */
+static FILE *
+begin_out(char **sql, size_t *len)
+{
+    FILE *f = open_memstream(sql, len);
+
+    if (f)
+        fputs("COPY ", f);
+    return f;
+}
+
+static char *
+end_out(FILE *f, const struct catalog_table *t, char **sql)
+{
+    fprintf(f, " TO STDOUT (FORMAT %s)", copy_format_name(t->format));
+    return finish(f, sql);
+}
+
 char *
 copy_sql_out(struct session *s, const struct catalog_table *t,
              const struct copy_sql_range *range)
@@ -138,13 +156,11 @@ copy_sql_out(struct session *s, const struct catalog_table *t,
 
     if (t->kind != CATALOG_TABLE)
         return large_objects_copy_out(t->kind, range->lo, range->hi);
-    f = open_memstream(&sql, &len);
+    f = begin_out(&sql, &len);
     if (!f)
         return NULL;
-    fputs("COPY ", f);
     print_rows(f, s, t, t->condition, range);
-    fprintf(f, " TO STDOUT (FORMAT %s)", copy_format_name(t->format));
-    return finish(f, &sql);
+    return end_out(f, t, &sql);
 }
 
 char *
@@ -157,16 +173,14 @@ copy_sql_loaded(struct session *s, const struct catalog_table *t,
 
     if (t->kind != CATALOG_TABLE)
         return large_objects_copy_out(t->kind, range->lo, range->hi);
-    f = open_memstream(&sql, &len);
+    f = begin_out(&sql, &len);
     if (!f)
         return NULL;
-    fputs("COPY ", f);
     if (t->root_name)
         print_rows_below_root(f, s, t, range);
     else
         print_rows(f, s, t, t->extension ? t->condition : NULL, range);
-    fprintf(f, " TO STDOUT (FORMAT %s)", copy_format_name(t->format));
-    return finish(f, &sql);
+    return end_out(f, t, &sql);
 }
 
 char *

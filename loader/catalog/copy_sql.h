@@ -8,17 +8,24 @@
  */
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "loader/catalog/catalog.h"
 #include "loader/pg/session.h"
 
-/* Blocks [lo, hi), OIDs of large objects, or the rows for which condition (SQL) is true. */
+/* Blocks [lo, hi), OIDs of large objects, or the rows for which condition (SQL)
+   is true. */
 struct copy_sql_range {
     uint64_t lo, hi;
     const char *condition;
 };
 
 struct copy_sql_range copy_sql_range(const struct catalog_chunk *k);
+
+/* " WHERE ..." of the rows in the range that meet the condition (NULL: none);
+   nothing when these are all. */
+void copy_sql_where(FILE *f, const char *condition,
+                    const struct copy_sql_range *range);
 
 /* COPY of a range of the table's own rows that meet the table's condition, in
    the table's format. */

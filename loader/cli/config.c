@@ -15,10 +15,14 @@
 
 enum { KEYS_MAX = 200 }; /* there are not as many options */
 
+/* The key that has keys of its own. */
+#define SECTION "tables"
+
 struct reading {
     struct config *config;
     yaml_parser_t parser;
     yaml_event_t event; /* the one at hand */
+    int has_section;
 };
 
 /* ---- errors ---- */
@@ -171,6 +175,47 @@ read_list(struct reading *r, struct config_entry *e, struct err *err)
     }
 }
 
+/* "a: b" of a mapping becomes the text that the option takes. */
+static int
+read_pair(struct reading *r, struct config_entry *e, struct err *err)
+{
+    cleanup_(freep) char *key = NULL;
+    struct config_place at = here(r);
+    struct config_value *v;
+    char *joined;
+
+    if (r->event.type != YAML_SCALAR_EVENT)
+        return config_fail(r->config, at, err,
+                           "\"%s\" takes \"TABLE: CONDITION\"", e->key);
+    if (copy_scalar(r, &key, err) || next(r, err))
+        return -1;
+    if (r->event.type != YAML_SCALAR_EVENT)
+        return config_fail(r->config, here(r), err, "\"%s\" takes a text", key);
+    if (add_value(r, e, err))
+        return -1;
+    v = &e->values[e->n_values - 1];
+    if (asprintf(&joined, "%s: %s", key, v->text) < 0)
+        return err_nomem(err);
+    free(v->text);
+    v->text = joined;
+    v->at = at;
+    return 0;
+}
+
+static int
+read_pairs(struct reading *r, struct config_entry *e, struct err *err)
+{
+    e->is_list = 1;
+    for (;;) {
+        if (next(r, err))
+            return -1;
+        if (r->event.type == YAML_MAPPING_END_EVENT)
+            return 0;
+        if (read_pair(r, e, err))
+            return -1;
+    }
+}
+
 static int
 read_values(struct reading *r, struct config_entry *e, struct err *err)
 {
@@ -178,6 +223,8 @@ read_values(struct reading *r, struct config_entry *e, struct err *err)
         return -1;
     if (r->event.type == YAML_SEQUENCE_START_EVENT)
         return read_list(r, e, err);
+    if (r->event.type == YAML_MAPPING_START_EVENT && e->takes_pairs)
+        return read_pairs(r, e, err);
     if (r->event.type == YAML_SCALAR_EVENT)
         return add_value(r, e, err);
     return config_fail(r->config, here(r), err,
@@ -202,28 +249,90 @@ refuse_second(const struct config *c, const struct config_entry *e,
     return 0;
 }
 
+/* The key at hand, behind a prefix. */
 static int
-read_entry(struct reading *r, struct err *err)
+add_entry(struct reading *r, const char *prefix, struct config_entry **ret,
+          struct err *err)
 {
     struct config *c = r->config;
+    cleanup_(freep) char *key = NULL;
     struct config_entry *entries, *e;
 
-    if (r->event.type != YAML_SCALAR_EVENT)
-        return config_fail(c, here(r), err, "a key is the name of an option");
     if (c->n_entries == KEYS_MAX)
         return config_fail(c, here(r), err, "there are too many keys");
     entries = reallocarray(c->entries, c->n_entries + 1, sizeof *entries);
     if (!entries)
         return err_nomem(err);
     c->entries = entries;
-    e = &entries[c->n_entries];
+    *ret = e = &entries[c->n_entries];
     *e = (struct config_entry){.at = here(r)};
-    if (copy_scalar(r, &e->key, err))
+    if (copy_scalar(r, &key, err))
         return -1;
+    if (asprintf(&e->key, "%s%s", prefix, key) < 0)
+        return err_nomem(err);
     c->n_entries++;
-    if (refuse_second(c, e, err))
+    e->option = e->key;
+    return refuse_second(c, e, err);
+}
+
+/* The option that a key of the section stands for. */
+static int
+resolve(const struct reading *r, struct config_entry *e, struct err *err)
+{
+    static const struct {
+        const char *key, *option;
+    } keys[] = {{SECTION ".include", "table"},
+                {SECTION ".exclude", "exclude-table"},
+                {SECTION ".where", "where"}};
+
+    for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(e->key, keys[i].key) == 0) {
+            e->option = keys[i].option;
+            e->takes_pairs = strcmp(e->option, "where") == 0;
+            return 0;
+        }
+    config_fail(r->config, e->at, err, "unrecognized key \"%s\"", e->key);
+    return err_hint(err, "\"" SECTION "\" has include, exclude and where.");
+}
+
+static int
+read_section(struct reading *r, struct err *err)
+{
+    if (r->has_section)
+        return config_fail(r->config, here(r), err,
+                           "\"" SECTION "\" is given twice");
+    r->has_section = 1;
+    if (next(r, err))
         return -1;
-    return read_values(r, e, err);
+    if (r->event.type != YAML_MAPPING_START_EVENT)
+        return config_fail(r->config, here(r), err,
+                           "\"" SECTION "\" takes include, exclude and where");
+    for (;;) {
+        struct config_entry *e = NULL;
+
+        if (next(r, err))
+            return -1;
+        if (r->event.type == YAML_MAPPING_END_EVENT)
+            return 0;
+        if (r->event.type != YAML_SCALAR_EVENT)
+            return config_fail(r->config, here(r), err, "a key is a word");
+        if (add_entry(r, SECTION ".", &e, err) || resolve(r, e, err) ||
+            read_values(r, e, err))
+            return -1;
+    }
+}
+
+static int
+read_entry(struct reading *r, struct err *err)
+{
+    struct config_entry *e = NULL;
+
+    if (r->event.type != YAML_SCALAR_EVENT)
+        return config_fail(r->config, here(r), err,
+                           "a key is the name of an option");
+    if (strcmp((const char *)r->event.data.scalar.value, SECTION) == 0)
+        return read_section(r, err);
+    return add_entry(r, "", &e, err) ? -1 : read_values(r, e, err);
 }
 
 static int

@@ -7,6 +7,11 @@
  *
  *     jobs: 4                      one value
  *     exclude-table: [a, "b.*"]    several
+ *     tables:                      what is said of tables, together
+ *       include: [a, b]            is --table
+ *       exclude: c                 is --exclude-table
+ *       where:                     is --where, a pair each
+ *         a: year >= 2024
  *
  * One document, a mapping, of at most CONFIG_MAX bytes.  Anchors, aliases and
  * tags are refused, so nothing grows while it is read; so are keys that are
@@ -33,11 +38,13 @@ struct config_value {
 };
 
 struct config_entry {
-    char *key;
+    char *key;              /* "jobs", "tables.where" */
+    const char *option;     /* what it stands for: the key, or a constant */
     struct config_place at; /* of the key */
     struct config_value *values;
     size_t n_values;
     int is_list; /* else n_values is 1 */
+    int takes_pairs;
 };
 
 struct config {

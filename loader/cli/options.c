@@ -192,7 +192,7 @@ static int
 find_entry_row(const struct config *file, const struct config_entry *e,
                const struct option_row **ret, struct err *err)
 {
-    const struct option_row *row = find_row(e->key, strlen(e->key));
+    const struct option_row *row = find_row(e->option, strlen(e->option));
 
     if (!row)
         return config_fail(file, e->at, err, "unrecognized option \"%s\"",

@@ -12,6 +12,7 @@ selecting(struct selection **ret, const struct options *o, struct err *err)
         {SELECTION_EXCLUDE_SCHEMA, &o->exclude_schema},
         {SELECTION_TABLE, &o->table},
         {SELECTION_EXCLUDE_TABLE, &o->exclude_table},
+        {SELECTION_WHERE, &o->where},
     };
     cleanup_(selection_freep) struct selection *s = NULL;
     int r = selection_new(&s, err);

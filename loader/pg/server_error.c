@@ -138,3 +138,12 @@ server_error_fill(struct err *err, const PGconn *conn, const PGresult *r,
     add_hint(err);
     return -1;
 }
+
+const char *
+server_error_words(const struct err *err)
+{
+    static const char ours[] = " on the source: ";
+    const char *at = strstr(err->message, ours);
+
+    return at ? at + sizeof ours - 1 : err->message;
+}

@@ -18,3 +18,7 @@
  */
 int server_error_fill(struct err *err, const PGconn *conn, const PGresult *r,
                       const char *what);
+
+/* The server's own words in an error of a statement at the source, without
+   ours before them. */
+const char *server_error_words(const struct err *err);

@@ -19,6 +19,7 @@
 #include "loader/source/guard/watch.h"
 #include "loader/source/keeper/keeper.h"
 #include "loader/source/keeper/slot_watch.h"
+#include "loader/source/plan/where.h"
 #include "loader/source/roles.h"
 #include "loader/source/schema_dump.h"
 #include "loader/source/schema_text.h"
@@ -86,7 +87,8 @@ learn(struct export *x, struct facts *f, struct err *err)
     f->encoding = strdup(session_encoding(x->session));
     if (!f->encoding)
         return err_nomem(err);
-    if (selection_is_all(x->params.selection))
+    if (selection_is_all(x->params.selection) &&
+        !selection_has_where(x->params.selection))
         return 0;
     f->selection = selection_text(x->params.selection);
     return f->selection ? 0 : err_nomem(err);
@@ -399,11 +401,38 @@ take_snapshot(struct export *x, struct facts *now, struct err *err)
     return r;
 }
 
+/* What a condition may leave out, others' rows may refer to. */
+static int
+note_open_keys(struct export *x, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    cleanup_(freep) char *sql = NULL;
+    int r;
+
+    if (!selection_has_where(x->params.selection))
+        return 0;
+    sql = where_query(x->params.selection, WHERE_OPEN_KEYS);
+    r = sql ? session_query(x->session, sql, &res, err) : err_nomem(err);
+    if (r)
+        return r;
+    for (int i = 0; i < PQntuples(res) && i < LEFT_OUT_NAMED; i++)
+        progress_note(x->params.progress,
+                      "foreign key %s may refer to rows that --where leaves "
+                      "out: then the target cannot have it",
+                      PQgetvalue(res, i, 0));
+    if (PQntuples(res) > LEFT_OUT_NAMED)
+        progress_note(x->params.progress, "so may %d other foreign keys",
+                      PQntuples(res) - LEFT_OUT_NAMED);
+    return 0;
+}
+
 static int
 begin_new(struct export *x, struct facts *now, struct err *err)
 {
     int r = selection_prepare(x->params.selection, x->session, err);
 
+    if (!r)
+        r = note_open_keys(x, err);
     if (!r)
         r = clean_up(x, err);
     if (!r)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/catalog/copy_sql.h"
 #include "loader/progress/quantity.h"
 
 /* A row below this is not the cause: what is not bytea is measured as it is
@@ -61,19 +62,12 @@ print_size(FILE *f, const char *column, const char *kind,
             column, factor_of(kind, format));
 }
 
-static void
-print_range(FILE *f, const struct catalog_chunk *k)
-{
-    fprintf(f, " WHERE ctid >= '(%" PRIu64 ",0)'::pg_catalog.tid", k->lo);
-    if (k->hi != CATALOG_OPEN_END)
-        fprintf(f, " AND ctid < '(%" PRIu64 ",0)'::pg_catalog.tid", k->hi);
-}
-
 /* "SELECT ctid, size, key_1, key_2 ..." of the largest rows. */
 static char *
 find_largest(struct session *s, const struct catalog_chunk *k,
              const PGresult *columns)
 {
+    const struct copy_sql_range range = copy_sql_range(k);
     char *sql = NULL, *name;
     size_t len;
     FILE *f = open_memstream(&sql, &len);
@@ -98,7 +92,7 @@ find_largest(struct session *s, const struct catalog_chunk *k,
     name = session_qualified(s, k->table->schema, k->table->name);
     fprintf(f, " FROM ONLY %s", name ? name : "");
     session_freemem(name);
-    print_range(f, k);
+    copy_sql_where(f, k->table->condition, &range);
     fprintf(f,
             ") AS r WHERE size > " SUSPICIOUS " ORDER BY size DESC, ctid"
             " LIMIT %d",

@@ -216,6 +216,8 @@ make(struct session *s, const struct capturing_params *p,
     const struct identity_params identity = {
         .policy = p->identity,
         .owned = m->publication && !m->found,
+        .filters =
+            m->publication && !m->found && strcmp(m->plugin, "pgoutput") == 0,
     };
     int r;
 

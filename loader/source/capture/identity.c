@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/source/capture/publication.h"
 #include "loader/source/plan/relations.h"
 
 enum { NAMED = 5 }; /* tables that a message names */
@@ -17,8 +18,7 @@ static const char inspect[] =
     "   WHERE i.indrelid = c.oid AND i.indisvalid AND i.indislive"
     "    AND (c.relreplident = 'd' AND i.indisprimary AND i.indimmediate"
     "     OR c.relreplident = 'i' AND i.indisreplident)),"
-    " c.relreplident, pg_catalog.pg_has_role(c.relowner, 'USAGE'),"
-    " pg_catalog.pg_partition_root(c.oid)::pg_catalog.oid"
+    " c.relreplident, pg_catalog.pg_has_role(c.relowner, 'USAGE')"
     " FROM pg_catalog.pg_class c"
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.oid = ANY ($1::pg_catalog.oid[]) ORDER BY c.oid";
@@ -31,7 +31,6 @@ enum {
     I_USABLE,
     I_IDENTITY,
     I_OWNED,
-    I_ROOT,
 };
 
 /* The first few of what is wrong, and how many there are. */
@@ -42,8 +41,14 @@ struct list {
 
 /* What the plan says of the tables of a page. */
 struct planned {
+    uint32_t oid, root; /* root: through which it is loaded; 0: none */
+    int partial, of_extension;
+};
+
+/* A table through which partitions are loaded. */
+struct root {
+    char *schema, *name;
     uint32_t oid;
-    int by_root, partial, of_extension;
 };
 
 struct sorting {
@@ -52,7 +57,9 @@ struct sorting {
     struct catalog *catalog;
     struct planned page[RELATIONS_PAGE];
     unsigned n_page;
-    struct list bare, foreign, partial;
+    struct root *roots;
+    unsigned n_roots;
+    struct list bare, foreign, partial, siblings;
 };
 
 static void
@@ -110,6 +117,58 @@ apply_policy(struct sorting *g, const PGresult *res, int i,
     }
 }
 
+/* ---- rows chosen by a condition ---- */
+
+static int
+refuse_filter(struct sorting *g, const struct capture_table *t, const char *why)
+{
+    char name[400];
+
+    snprintf(name, sizeof name, "%s (%s)", t->name, why);
+    list_add(&g->partial, t->schema, name);
+    return 0;
+}
+
+static int
+try_filter(struct sorting *g, const struct capture_table *t, int is_full,
+           struct err *err)
+{
+    cleanup_(session_freememp) char *name =
+        session_qualified(g->session, t->schema, t->name);
+    cleanup_(freep) char *condition = NULL, *why = NULL;
+    struct publication_filter filter = {t->oid, name, NULL, is_full};
+    int r;
+
+    if (!name)
+        return err_nomem(err);
+    r = capture_condition_of(g->catalog, t->oid, &condition, err);
+    filter.condition = condition;
+    if (!r)
+        r = publication_try_filter(g->session, &filter, &why, err);
+    return r || !why ? r : refuse_filter(g, t, why);
+}
+
+/* What is sent of it must be what is copied of it. */
+static int
+judge_filter(struct sorting *g, const struct planned *plan,
+             struct capture_table *t, char identity, struct err *err)
+{
+    if (!g->params->filters)
+        return refuse_filter(g, t,
+                             "only a publication of ours, for pgoutput, can "
+                             "carry it");
+    if (session_server_version(g->session) < 150000)
+        return refuse_filter(g, t, "row filters came with PostgreSQL 15");
+    if (plan->root)
+        return refuse_filter(g, t, "it is published through its root");
+    /* Only the default can be put back as it was. */
+    if (g->params->policy == IDENTITY_FULL && identity == 'd')
+        t->identity = identity;
+    return try_filter(g, t, t->identity || identity == 'f', err);
+}
+
+/* ---- a table ---- */
+
 static int
 sort_table(struct sorting *g, const PGresult *res, int i, struct err *err)
 {
@@ -121,22 +180,21 @@ sort_table(struct sorting *g, const PGresult *res, int i, struct err *err)
         .name = PQgetvalue(res, i, I_NAME),
     };
     const struct planned *plan = find_planned(g, t.oid);
+    int r = 0;
 
-    t.member = plan->by_root
-                   ? (uint32_t)strtoul(PQgetvalue(res, i, I_ROOT), NULL, 10)
-                   : t.oid;
+    t.member = plan->root ? plan->root : t.oid;
     if (is_true(res, i, I_UNLOGGED))
         leave_out(&t, unlogged);
     else if (plan->of_extension)
         leave_out(&t, extension);
-    else if (plan->partial)
-        list_add(&g->partial, t.schema, t.name);
     else if (!is_true(res, i, I_USABLE))
         apply_policy(g, res, i, &t);
+    if (plan->partial && t.member)
+        r = judge_filter(g, plan, &t, PQgetvalue(res, i, I_IDENTITY)[0], err);
     if (((t.member && g->params->owned) || t.identity) &&
         !is_true(res, i, I_OWNED))
         list_add(&g->foreign, t.schema, t.name);
-    return capture_add_table(g->catalog, &t, err);
+    return r ? r : capture_add_table(g->catalog, &t, err);
 }
 
 static int
@@ -151,6 +209,110 @@ sort_page(struct sorting *g, const char *oids, struct err *err)
     return r;
 }
 
+/* ---- roots ---- */
+
+/*
+ * What is published through a root is published for all that is below it: the
+ * changes of partitions, too, that are not copied.
+ */
+static int
+check_siblings(struct sorting *g, uint32_t root, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char oid[16];
+    const char *const values[] = {oid};
+    uint64_t id;
+    int r;
+
+    snprintf(oid, sizeof oid, "%" PRIu32, root);
+    r = session_query_params(
+        g->session,
+        "SELECT n.nspname, c.relname, c.oid"
+        " FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid) t"
+        " JOIN pg_catalog.pg_class c ON c.oid = t.relid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE t.isleaf ORDER BY c.oid",
+        1, values, &res, err);
+    for (int i = 0; !r && i < PQntuples(res); i++) {
+        r = catalog_table_by_oid(
+            g->catalog, (uint32_t)strtoul(PQgetvalue(res, i, 2), NULL, 10), &id,
+            err);
+        if (r == CATALOG_E_NONE) {
+            list_add(&g->siblings, PQgetvalue(res, i, 0),
+                     PQgetvalue(res, i, 1));
+            r = 0;
+        }
+    }
+    return r;
+}
+
+static int
+ask_oid(struct session *s, const struct root *root, uint32_t *ret,
+        struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    const char *const values[] = {root->schema, root->name};
+    int r = session_query_params(
+        s,
+        "SELECT coalesce((SELECT c.oid FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = $1 AND c.relname = $2), 0)",
+        2, values, &res, err);
+
+    if (!r)
+        *ret = (uint32_t)strtoul(PQgetvalue(res, 0, 0), NULL, 10);
+    return r;
+}
+
+static int
+add_root(struct sorting *g, const struct catalog_table *t, uint32_t *ret,
+         struct err *err)
+{
+    struct root *roots, *new;
+    int r;
+
+    roots = reallocarray(g->roots, g->n_roots + 1, sizeof *roots);
+    if (!roots)
+        return err_nomem(err);
+    g->roots = roots;
+    new = &roots[g->n_roots++];
+    *new = (struct root){strdup(t->root_schema), strdup(t->root_name), 0};
+    if (!new->schema || !new->name)
+        return err_nomem(err);
+    r = ask_oid(g->session, new, &new->oid, err);
+    *ret = new->oid;
+    /* Without one it is gone: the plan in the snapshot will miss it too. */
+    return r || !new->oid ? r : check_siblings(g, new->oid, err);
+}
+
+/* The table that t is loaded through, which is published in its place; 0:
+   none.  There are few. */
+static int
+find_root(struct sorting *g, const struct catalog_table *t, uint32_t *ret,
+          struct err *err)
+{
+    *ret = 0;
+    if (!t->root_name)
+        return 0;
+    for (unsigned i = 0; i < g->n_roots; i++)
+        if (strcmp(g->roots[i].schema, t->root_schema) == 0 &&
+            strcmp(g->roots[i].name, t->root_name) == 0) {
+            *ret = g->roots[i].oid;
+            return 0;
+        }
+    return add_root(g, t, ret, err);
+}
+
+static void
+free_roots(struct sorting *g)
+{
+    for (unsigned i = 0; i < g->n_roots; i++) {
+        free(g->roots[i].schema);
+        free(g->roots[i].name);
+    }
+    free(g->roots);
+}
+
 /* The next page of the plan, and its oids as an array: "{16384,16390}"; *last
    is its last number.  CATALOG_E_NONE: there is none. */
 static int
@@ -162,6 +324,7 @@ next_page(struct sorting *g, uint64_t *last, char *to, size_t size,
 
     for (g->n_page = 0; g->n_page < RELATIONS_PAGE;) {
         cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
+        uint32_t root;
 
         r = catalog_next_table(g->catalog, *last, &t, err);
         if (r)
@@ -169,9 +332,12 @@ next_page(struct sorting *g, uint64_t *last, char *to, size_t size,
         *last = t->id;
         if (t->kind != CATALOG_TABLE)
             continue; /* no slot carries large objects */
+        r = find_root(g, t, &root, err);
+        if (r)
+            break;
         g->page[g->n_page] = (struct planned){
             .oid = t->oid,
-            .by_root = t->root_name != NULL,
+            .root = root,
             .partial = t->condition != NULL,
             .of_extension = t->extension != NULL,
         };
@@ -187,13 +353,28 @@ static int
 refuse_partial(const struct sorting *g, struct err *err)
 {
     err_set(err, ERR_REFUSED,
-            "%" PRIu64 " table%s rows chosen by a condition, and --cdc wants "
-            "all",
+            "%" PRIu64 " table%s rows chosen by a condition that no "
+            "publication can carry",
             g->partial.n, g->partial.n > 1 ? "s have" : " has");
     err_detail(err, "Changes of the other rows would be captured too: %s%s",
                g->partial.text, g->partial.n > NAMED ? "..." : "");
     return err_hint(err, "Copy all rows of these tables, or leave the tables "
                          "out.");
+}
+
+static int
+refuse_siblings(const struct sorting *g, struct err *err)
+{
+    err_set(err, ERR_REFUSED,
+            "%" PRIu64 " partition%s not copied, but %s changes would be "
+            "captured",
+            g->siblings.n, g->siblings.n > 1 ? "s are" : " is",
+            g->siblings.n > 1 ? "their" : "its");
+    err_detail(err,
+               "The table above is published as a whole, for a row may belong "
+               "into another partition in the target: %s%s",
+               g->siblings.text, g->siblings.n > NAMED ? "..." : "");
+    return err_hint(err, "Copy all partitions of that table, or none.");
 }
 
 static int
@@ -208,6 +389,8 @@ refuse(const struct sorting *g, struct err *err)
         return err_hint(err, "Connect as the owner of the tables, as a member "
                              "of the owning role, or as a superuser.");
     }
+    if (g->siblings.n > 0)
+        return refuse_siblings(g, err);
     if (g->partial.n > 0)
         return refuse_partial(g, err);
     if (g->bare.n == 0)
@@ -235,6 +418,7 @@ identity_sort(struct session *s, const struct identity_params *p,
 
     while (!r && !(r = next_page(&g, &last, oids, sizeof oids, err)))
         r = sort_page(&g, oids, err);
+    free_roots(&g);
     if (r != CATALOG_E_NONE)
         return r;
     r = catalog_commit(c, err);

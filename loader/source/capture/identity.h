@@ -24,12 +24,16 @@ enum identity_policy {
 /*
  * Fill the catalogue's captured tables from its planned ones, and change
  * nothing at the source.  Refused, with the names of the first few: tables
- * without an identity (by policy), and tables that the role does not own,
- * when owned is asked for: only an owner can publish.
+ * without an identity (by policy); tables that the role does not own, when
+ * owned is asked for: only an owner can publish; tables of which only some
+ * rows are copied, unless the publication filters and takes their condition;
+ * and partitions that are not copied, below a table that is published as a
+ * whole.
  */
 struct identity_params {
     enum identity_policy policy;
     int owned;
+    int filters; /* a publication is made, and the plugin heeds it */
 };
 int identity_sort(struct session *s, const struct identity_params *p,
                   struct catalog *c, struct err *err);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/pg/server_error.h"
 #include "loader/source/plan/relations.h"
 
 enum { LOCK_S = 10 };
@@ -64,33 +65,54 @@ ask_names(struct session *s, const char *oids, PGresult **ret, struct err *err)
 
     return session_query_params(
         s,
-        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
+        "SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.oid = ANY ($1::pg_catalog.oid[]) ORDER BY c.oid",
         1, values, ret, err);
 }
 
-/* "ONLY a, ONLY b": without what inherits from them, which is there by
-   itself. */
-static char *
-list_tables(struct session *s, const PGresult *names)
+static uint32_t
+oid_of(const PGresult *res, int line, int column)
+{
+    return (uint32_t)strtoul(PQgetvalue(res, line, column), NULL, 10);
+}
+
+/* A condition may end in a comment. */
+static int
+print_filter(FILE *f, struct catalog *c, uint32_t oid, struct err *err)
+{
+    cleanup_(freep) char *condition = NULL;
+    int r = capture_condition_of(c, oid, &condition, err);
+
+    if (!r && condition)
+        fprintf(f, " WHERE (%s\n)", condition);
+    return r;
+}
+
+/* "ONLY a, ONLY b WHERE (...)": without what inherits from them, which is there
+   by itself. */
+static int
+list_tables(struct session *s, struct catalog *c, const PGresult *names,
+            char **ret, struct err *err)
 {
     char *sql = NULL;
     size_t len;
     FILE *f = open_memstream(&sql, &len);
+    int r = 0;
 
     if (!f)
-        return NULL;
-    for (int i = 0; i < PQntuples(names); i++) {
+        return err_nomem(err);
+    for (int i = 0; i < PQntuples(names) && !r; i++) {
         cleanup_(session_freememp) char *name = session_qualified(
             s, PQgetvalue(names, i, 0), PQgetvalue(names, i, 1));
 
         fprintf(f, "%sONLY %s", i ? ", " : "", name ? name : "");
+        r = print_filter(f, c, oid_of(names, i, 2), err);
     }
-    if (fclose(f) == 0)
-        return sql;
-    free(sql);
-    return NULL;
+    if (fclose(f) && !r)
+        r = err_nomem(err);
+    *ret = sql;
+    return r;
 }
 
 static int
@@ -128,8 +150,8 @@ create(struct session *s, const struct capture *m, int by_root, struct err *err)
 }
 
 static int
-add_page(struct session *s, const char *publication, const char *oids,
-         struct err *err)
+add_page(struct session *s, const char *publication, struct catalog *c,
+         const char *oids, struct err *err)
 {
     cleanup_(session_freememp) char *name = session_ident(s, publication);
     cleanup_(session_clearp) PGresult *names = NULL;
@@ -138,9 +160,9 @@ add_page(struct session *s, const char *publication, const char *oids,
 
     if (r || PQntuples(names) == 0)
         return r;
-    tables = list_tables(s, names);
-    if (!tables || !name)
-        return err_nomem(err);
+    r = name ? list_tables(s, c, names, &tables, err) : err_nomem(err);
+    if (r)
+        return r;
     return session_execf(s, err,
                          "SET LOCAL lock_timeout = '%ds'; "
                          "ALTER PUBLICATION %s ADD TABLE %s",
@@ -159,8 +181,98 @@ publication_make(struct session *s, const struct capture *m, struct catalog *c,
     if (!r)
         r = create(s, m, by_root, err);
     while (!r && !(r = next_page(c, &last, oids, sizeof oids, err)))
-        r = add_page(s, m->publication, oids, err);
+        r = add_page(s, m->publication, c, oids, err);
     return r == CATALOG_E_NONE ? 0 : judge(r, err);
+}
+
+/* ---- can it carry a filter? ---- */
+
+/* What the filter looks at besides the replica identity: "a, b". */
+static const char beyond_identity[] =
+    "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', '"
+    "  ORDER BY a.attnum)"
+    " FROM pg_catalog.pg_publication p"
+    " JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid"
+    " JOIN pg_catalog.pg_depend d ON d.objid = r.oid"
+    "  AND d.classid = 'pg_catalog.pg_publication_rel'::pg_catalog.regclass"
+    "  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+    "  AND d.refobjid = r.prrelid AND d.refobjsubid > 0"
+    " JOIN pg_catalog.pg_class c ON c.oid = r.prrelid"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = r.prrelid"
+    "  AND a.attnum = d.refobjsubid"
+    " WHERE p.pubname = $1 AND NOT EXISTS (SELECT"
+    "  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"
+    "   AND (c.relreplident = 'd' AND i.indisprimary"
+    "    OR c.relreplident = 'i' AND i.indisreplident)"
+    "   AND a.attnum = ANY (i.indkey))";
+
+enum { TRY_NAME = 40 };
+
+static int
+ask_beyond(struct session *s, const char *name, char **ret_why, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    const char *const values[] = {name};
+    int r = session_query_params(s, beyond_identity, 1, values, &res, err);
+
+    if (r || PQgetisnull(res, 0, 0))
+        return r;
+    if (asprintf(ret_why, "%s: not in its replica identity",
+                 PQgetvalue(res, 0, 0)) < 0)
+        return err_nomem(err);
+    return 0;
+}
+
+/* Is it the filter that the server does not take? */
+static int
+take_as_reason(const struct err *said, char **ret_why, struct err *err)
+{
+    if (said->class != ERR_SERVER || strcmp(said->sqlstate, "42501") == 0 ||
+        (strncmp(said->sqlstate, "42", 2) != 0 &&
+         strncmp(said->sqlstate, "0A", 2) != 0))
+        return -1;
+    if (asprintf(ret_why, "%s%s%s", server_error_words(said),
+                 *said->detail ? ": " : "", said->detail) < 0)
+        return err_nomem(err);
+    return 0;
+}
+
+static int
+try_filter(struct session *s, const struct publication_filter *f,
+           const char *name, char **ret_why, struct err *err)
+{
+    int r = session_execf(s, err,
+                          "SET LOCAL lock_timeout = '%ds'; "
+                          "CREATE PUBLICATION %s FOR TABLE ONLY %s"
+                          " WHERE (%s\n)",
+                          LOCK_S, name, f->table, f->condition);
+
+    if (r) {
+        struct err said = *err;
+
+        return take_as_reason(&said, ret_why, err) ? judge(-1, err) : 0;
+    }
+    return f->is_full ? 0 : ask_beyond(s, name, ret_why, err);
+}
+
+int
+publication_try_filter(struct session *s, const struct publication_filter *f,
+                       char **ret_why, struct err *err)
+{
+    char name[TRY_NAME];
+    struct err ignored;
+    int r;
+
+    *ret_why = NULL;
+    snprintf(name, sizeof name, "pghaul_try_%d", PQbackendPID(session_conn(s)));
+    r = session_exec(s, "BEGIN", err);
+    if (!r)
+        r = try_filter(s, f, name, ret_why, err);
+    if (r)
+        session_exec(s, "ROLLBACK", &ignored);
+    else
+        r = session_exec(s, "ROLLBACK", err);
+    return r;
 }
 
 /* ---- what is in it ---- */
@@ -170,20 +282,29 @@ struct checking {
     uint64_t n_found;
 };
 
-/* A row: the table's oid; all of it? */
+/* A row: the table's oid; are all its changes there, of all columns; is there
+   a row filter? */
 static int
 visit_member(void *arg, const PGresult *row, struct err *err)
 {
     struct checking *k = arg;
+    cleanup_(freep) char *condition = NULL;
+    uint32_t oid = oid_of(row, 0, 0);
     int is_member, r;
 
     if (PQgetvalue(row, 0, 1)[0] != 't')
         return PUBLICATION_E_DIFFERS;
     k->n_found++;
-    r = capture_has_member(k->catalog,
-                           (uint32_t)strtoul(PQgetvalue(row, 0, 0), NULL, 10),
-                           &is_member, err);
-    return r ? r : is_member ? 0 : PUBLICATION_E_DIFFERS;
+    r = capture_has_member(k->catalog, oid, &is_member, err);
+    if (!r && !is_member)
+        return PUBLICATION_E_DIFFERS;
+    if (!r)
+        r = capture_condition_of(k->catalog, oid, &condition, err);
+    if (r)
+        return r;
+    return (PQgetvalue(row, 0, 2)[0] == 't') == (condition != NULL)
+               ? 0
+               : PUBLICATION_E_DIFFERS;
 }
 
 /* What newer servers know (row filters, column lists, whole schemas) is null
@@ -191,8 +312,8 @@ visit_member(void *arg, const PGresult *row, struct err *err)
 static const char members_sql[] =
     "SELECT coalesce(r.prrelid, 0),"
     " NOT p.puballtables AND p.pubinsert AND p.pubupdate AND p.pubdelete"
-    " AND pg_catalog.to_jsonb(r) ->> 'prqual' IS NULL"
-    " AND pg_catalog.to_jsonb(r) ->> 'prattrs' IS NULL"
+    " AND pg_catalog.to_jsonb(r) ->> 'prattrs' IS NULL,"
+    " pg_catalog.to_jsonb(r) ->> 'prqual' IS NOT NULL"
     " FROM pg_catalog.pg_publication p"
     " LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid"
     " WHERE p.pubname = %s AND (r.prrelid IS NOT NULL OR p.puballtables)";

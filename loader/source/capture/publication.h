@@ -7,8 +7,9 @@
  * It must be there before the slot: what reads a change asks for the
  * publication as it was when the change was made.  It holds exactly the
  * members of the capture (loader/catalog/capture.h), added by pages so that a
- * database of many tables needs no more locks than one of few.  Its comment
- * says whose it is.
+ * database of many tables needs no more locks than one of few.  A member of
+ * which only some rows are copied has that condition as its row filter
+ * (PostgreSQL 15).  Its comment says whose it is.
  */
 
 #include "io/err.h"
@@ -28,6 +29,23 @@ int publication_look(struct session *s, const char *name, const char *run_id,
    another session for long. */
 int publication_make(struct session *s, const struct capture *m,
                      struct catalog *c, struct err *err);
+
+/*
+ * Can a publication carry the condition by which the table's rows are chosen?
+ * Found out by making one, in a transaction that is rolled back, while the
+ * session is in none.  *ret_why is NULL, or why not (the caller frees): the
+ * server takes no such filter; or UPDATE and DELETE would fail at the source,
+ * for it looks at a column that is not in the replica identity.
+ */
+struct publication_filter {
+    uint32_t oid;
+    const char *table; /* quoted */
+    const char *condition;
+    int is_full; /* its replica identity is, or will be, whole rows */
+};
+int publication_try_filter(struct session *s,
+                           const struct publication_filter *f, char **ret_why,
+                           struct err *err);
 
 /* As the session sees it, which is in the run's snapshot. */
 int publication_check(struct session *s, const char *name, struct catalog *c,

@@ -2,6 +2,7 @@
 #include "loader/source/check/preflight.h"
 #include "loader/source/check/question.h"
 #include "loader/source/plan/relations.h"
+#include "loader/source/plan/where.h"
 
 #define NAMES_OF_RELATIONS                                                     \
     "SELECT format('%I.%I', n.nspname, c.relname) " RELATIONS_FROM             \
@@ -115,6 +116,15 @@ static const struct question about_source[] = {
                   "IDENTITY.",
     },
     {
+        .name = "conditions",
+        .sql = WHERE_OPEN_KEYS,
+        .none = "no foreign key points to a table of which rows are left out",
+        .what = "foreign keys point to tables of which rows are left out",
+        .level = FINDING_WARNING,
+        .advice = "Where a row is missing the key cannot be made in the "
+                  "target.  Give the tables that refer to it a --where, too.",
+    },
+    {
         .name = "unlogged tables",
         .sql = NAMES_OF_RELATIONS "AND c.relkind = 'r'"
                                   " AND c.relpersistence = 'u'",
@@ -202,7 +212,7 @@ ask_all(const struct question *list, const struct selection *selection,
     int r = 0;
 
     for (; list->name && !r; list++) {
-        cleanup_(freep) char *sql = selection_query(selection, list->sql);
+        cleanup_(freep) char *sql = where_query(selection, list->sql);
         struct question q = *list;
 
         if (!sql)

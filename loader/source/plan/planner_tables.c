@@ -8,6 +8,7 @@
 #include "loader/source/plan/fingerprint.h"
 #include "loader/source/plan/planner_private.h"
 #include "loader/source/plan/relations.h"
+#include "loader/source/plan/where.h"
 
 enum { PAGE = 1000 }; /* rows, one a column */
 
@@ -25,7 +26,7 @@ enum { PAGE = 1000 }; /* rows, one a column */
 
 /*
  * One row a column, one with NULLs for a table that has none; after
- * planner_roots.  Leaves of one root have their columns in the root's order.
+ * where_sql() and planner_roots.  Leaves of one root have their columns in the root's order.
  * Two sizes a table are what costs most here: pg_table_size() would open the
  * TOAST's index too and look at every fork, which takes twice as long.
  */
@@ -49,8 +50,9 @@ static const char list_tables[] =
     " coalesce(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)), 0)"
     "   AS n_toast,"
     " r.root_schema, r.root_name, r.columns,"
-    " x.extname, x.condition " RELATIONS_TABLES
+    " x.extname, x.condition, w.rules " RELATIONS_TABLES
     "LEFT JOIN planner_roots r ON r.oid = c.oid "
+    "LEFT JOIN wheres w ON w.oid = c.oid "
     "LEFT JOIN extensions x ON x.oid = c.oid " RELATIONS_WHERE
     "AND c.relkind = 'r' AND c.relpersistence <> 't'"
     " AND NOT " RELATIONS_UNREADABLE " AND r.sound IS NOT FALSE"
@@ -58,7 +60,7 @@ static const char list_tables[] =
     "SELECT t.oid, t.nspname, t.relname, t.amname = 'heap', t.replaced,"
     " t.n_heap / pg_catalog.current_setting('block_size')::int,"
     " t.n_heap + t.n_toast, t.relfilenode, t.root_schema, t.root_name,"
-    " t.extname, t.condition, a.attname, a.attnum,"
+    " t.extname, t.condition, t.rules, a.attname, a.attnum,"
     " pg_catalog.format_type(a.atttypid, a.atttypmod), b.oid,"
     " b.typtype = 'e'"
     "  OR b.typnamespace = 'pg_catalog'::pg_catalog.regnamespace"
@@ -85,6 +87,7 @@ enum {
     T_ROOT_NAME,
     T_EXTENSION,
     T_CONDITION,
+    T_WHERE,
     T_COLUMN,
     T_NUMBER,
     T_TYPE,
@@ -210,6 +213,47 @@ copy_names(struct catalog_table *t, const PGresult *page, int line,
     return 0;
 }
 
+/* What a condition of the user's leaves out is named. */
+static int
+name_where(struct planner *p, const struct catalog_table *t, struct err *err)
+{
+    char kind[] = "rows of table", *reason;
+    struct catalog_skip skip = {
+        .kind = kind, .schema = t->schema, .name = t->name, .harmless = 1};
+    int r;
+
+    if (asprintf(&reason, "only those are copied for which this is true: %s",
+                 t->condition) < 0)
+        return err_nomem(err);
+    skip.reason = reason;
+    r = catalog_add_skip(p->catalog, &skip, err);
+    free(reason);
+    return r;
+}
+
+/* Those of the user's, besides an extension's. */
+static int
+add_where(struct planner *p, struct catalog_table *t, const PGresult *page,
+          int line, struct err *err)
+{
+    const char *rules = PQgetvalue(page, line, T_WHERE);
+    char *condition;
+    int r;
+
+    if (!*rules)
+        return 0;
+    r = where_require(p->params->selection, rules, p->session, t->schema,
+                      t->name, err);
+    if (r)
+        return r;
+    condition = where_condition(p->params->selection, rules, t->condition);
+    if (!condition)
+        return err_nomem(err);
+    free(t->condition);
+    t->condition = condition;
+    return name_where(p, t, err);
+}
+
 static int
 refuse_replaced(const PGresult *page, int line, struct err *err)
 {
@@ -225,6 +269,7 @@ static int
 begin_table(struct coming *x, const PGresult *page, int line, struct err *err)
 {
     struct catalog_table *t;
+    int r;
 
     if (planner_is_true(page, line, T_REPLACED))
         return refuse_replaced(page, line, err);
@@ -243,7 +288,8 @@ begin_table(struct coming *x, const PGresult *page, int line, struct err *err)
     if (!x->fingerprint)
         return err_nomem(err);
     fingerprint_table(x->fingerprint, PQgetvalue(page, line, T_FILE_NODE));
-    return copy_names(t, page, line, err);
+    r = copy_names(t, page, line, err);
+    return r ? r : add_where(x->planner, t, page, line, err);
 }
 
 static int
@@ -303,8 +349,9 @@ planner_tables(struct planner *p, struct err *err)
     char *sql;
     int r;
 
-    if (asprintf(&sql, "%s%s%s", selection_sql(p->params->selection),
-                 planner_roots, list_tables) < 0)
+    if (asprintf(&sql, "%s%s%s%s", selection_sql(p->params->selection),
+                 where_sql(p->params->selection), planner_roots,
+                 list_tables) < 0)
         return err_nomem(err);
     r = cursor_each_page(p->session, sql, PAGE, visit_page, &x, err);
     free(sql);

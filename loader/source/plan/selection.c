@@ -5,28 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loader/source/plan/pattern.h"
-#include "loader/source/plan/relations.h"
+#include "loader/source/plan/selection_private.h"
 
 static const char *const options[] = {
     [SELECTION_SCHEMA] = "--schema",
     [SELECTION_EXCLUDE_SCHEMA] = "--exclude-schema",
     [SELECTION_TABLE] = "--table",
     [SELECTION_EXCLUDE_TABLE] = "--exclude-table",
+    [SELECTION_WHERE] = "--where",
 };
 
-struct rule {
-    enum selection_kind kind;
-    char *text;
-    struct pattern pattern;
-};
-
-struct selection {
-    struct rule *rules;
-    unsigned n_rules;
-    unsigned n_of[SELECTION_EXCLUDE_TABLE + 1];
-    char *sql;
-};
+const char *
+selection_option_of(const struct rule *rule)
+{
+    return options[rule->kind];
+}
 
 int
 selection_new(struct selection **ret, struct err *err)
@@ -35,43 +28,127 @@ selection_new(struct selection **ret, struct err *err)
     return *ret ? 0 : err_nomem(err);
 }
 
+static void
+free_rules(struct rule *rules, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        free(rules[i].text);
+        pattern_clear(&rules[i].pattern);
+    }
+    free(rules);
+}
+
 struct selection *
 selection_free(struct selection *s)
 {
     if (!s)
         return NULL;
-    for (unsigned i = 0; i < s->n_rules; i++) {
-        free(s->rules[i].text);
-        pattern_clear(&s->rules[i].pattern);
-    }
-    free(s->rules);
+    free_rules(s->rules, s->n_rules);
+    free_rules(s->wheres, s->n_wheres);
     free(s->sql);
+    free(s->where_sql);
     free(s);
     return NULL;
 }
 
-static int
-is_about_schemas(enum selection_kind kind)
+int
+selection_is_about_schemas(enum selection_kind kind)
 {
     return kind == SELECTION_SCHEMA || kind == SELECTION_EXCLUDE_SCHEMA;
+}
+
+/* A rule more, which counts when it is complete. */
+static int
+begin_rule(struct rule **rules, unsigned n, enum selection_kind kind,
+           struct rule **ret, struct err *err)
+{
+    struct rule *more = reallocarray(*rules, n + 1, sizeof *more);
+
+    if (!more)
+        return err_nomem(err);
+    *rules = more;
+    more[n] = (struct rule){.kind = kind};
+    *ret = &more[n];
+    return 0;
+}
+
+static int
+parse_pattern(struct rule *rule, const char *pattern, struct err *err)
+{
+    if (pattern_parse(&rule->pattern, pattern,
+                      selection_is_about_schemas(rule->kind), err) == 0)
+        return 0;
+    return err_hint(err, "It was given with %s.", options[rule->kind]);
+}
+
+/* The colon behind a pattern: none in quotes, nor in "[[:digit:]]". */
+static const char *
+find_colon(const char *text)
+{
+    int quoted = 0, depth = 0;
+
+    for (; *text; text++) {
+        if (*text == '"')
+            quoted = !quoted;
+        else if (!quoted && *text == '[')
+            depth++;
+        else if (!quoted && *text == ']' && depth > 0)
+            depth--;
+        else if (!quoted && depth == 0 && *text == ':')
+            return text;
+    }
+    return NULL;
+}
+
+static int
+refuse_where(const char *text, struct err *err)
+{
+    err_set(err, ERR_USAGE, "\"%s\" is not a table and a condition", text);
+    return err_hint(err, "Write --where 'TABLE: CONDITION', as in --where "
+                         "'shop.orders: year >= 2024'.");
+}
+
+static int
+parse_where(struct rule *rule, struct err *err)
+{
+    const char *colon = find_colon(rule->text);
+    cleanup_(freep) char *pattern = NULL;
+    const char *end = colon;
+
+    if (!colon || !colon[1 + strspn(colon + 1, " \t\r\n")])
+        return refuse_where(rule->text, err);
+    while (end > rule->text && strchr(" \t", end[-1]))
+        end--;
+    pattern = strndup(rule->text, (size_t)(end - rule->text));
+    if (!pattern)
+        return err_nomem(err);
+    rule->condition = colon + 1 + strspn(colon + 1, " \t\r\n");
+    return parse_pattern(rule, pattern, err);
+}
+
+static int
+add_where(struct selection *s, const char *text, struct err *err)
+{
+    struct rule *new = NULL;
+
+    if (begin_rule(&s->wheres, s->n_wheres, SELECTION_WHERE, &new, err))
+        return -1;
+    s->n_wheres++;
+    new->text = strdup(text);
+    return new->text ? parse_where(new, err) : err_nomem(err);
 }
 
 int
 selection_add(struct selection *s, enum selection_kind kind,
               const char *pattern, struct err *err)
 {
-    struct rule *rules, *new;
+    struct rule *new = NULL;
 
-    rules = reallocarray(s->rules, s->n_rules + 1, sizeof *rules);
-    if (!rules)
-        return err_nomem(err);
-    s->rules = rules;
-    new = &rules[s->n_rules];
-    *new = (struct rule){.kind = kind};
-    if (pattern_parse(&new->pattern, pattern, is_about_schemas(kind), err)) {
-        err_hint(err, "It was given with %s.", options[kind]);
+    if (kind == SELECTION_WHERE)
+        return add_where(s, pattern, err);
+    if (begin_rule(&s->rules, s->n_rules, kind, &new, err) ||
+        parse_pattern(new, pattern, err))
         return -1;
-    }
     s->n_rules++;
     s->n_of[kind]++;
     new->text = strdup(pattern);
@@ -123,21 +200,31 @@ print_rule(FILE *f, const struct rule *rule)
     fputc('\n', f);
 }
 
+static unsigned
+list_rules(const struct rule **to, const struct rule *rules, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        to[i] = &rules[i];
+    return n;
+}
+
 char *
 selection_text(const struct selection *s)
 {
     cleanup_(freep) const struct rule **sorted = NULL;
-    unsigned n = s ? s->n_rules : 0;
+    unsigned n = 0;
     char *text = NULL;
     size_t len;
     FILE *f;
 
-    sorted = calloc(n + 1, sizeof *sorted);
+    sorted = calloc(s ? s->n_rules + s->n_wheres + 1 : 1, sizeof *sorted);
     f = sorted ? open_memstream(&text, &len) : NULL;
     if (!f)
         return NULL;
-    for (unsigned i = 0; i < n; i++)
-        sorted[i] = &s->rules[i];
+    if (s) {
+        n = list_rules(sorted, s->rules, s->n_rules);
+        n += list_rules(sorted + n, s->wheres, s->n_wheres);
+    }
     qsort(sorted, n, sizeof *sorted, by_kind_and_text);
     for (unsigned i = 0; i < n; i++)
         if (i == 0 || by_kind_and_text(&sorted[i - 1], &sorted[i]) != 0)
@@ -146,364 +233,4 @@ selection_text(const struct selection *s)
         return text;
     free(text);
     return NULL;
-}
-
-/* ---- conditions ---- */
-
-#define RELATION_KINDS "('r', 'p', 'v', 'm', 'f', 'S')"
-
-/* What is being written. */
-struct writing {
-    FILE *f;
-    struct session *session;
-    char *path; /* SQL: the schemas of the role's search_path, as an array */
-};
-
-static void
-print_part(struct writing *w, const char *column,
-           const struct pattern_part *part)
-{
-    char *literal = session_literal(w->session, part->text);
-
-    fprintf(w->f,
-            part->is_exact
-                ? "%s = %s"
-                : "%s OPERATOR(pg_catalog.~) %s COLLATE pg_catalog.\"default\"",
-            column, literal ? literal : "");
-    session_freemem(literal);
-}
-
-/* Only what the name alone leads to, as pg_table_is_visible() has it. */
-static void
-print_visible(struct writing *w)
-{
-    fprintf(w->f,
-            "(n.nspname = ANY (%s) AND NOT EXISTS (SELECT"
-            "  FROM pg_catalog.pg_class v_ JOIN pg_catalog.pg_namespace w_"
-            "   ON w_.oid = v_.relnamespace WHERE v_.relname = c.relname"
-            "   AND pg_catalog.array_position(%s, w_.nspname)"
-            "    < pg_catalog.array_position(%s, n.nspname)))",
-            w->path, w->path, w->path);
-}
-
-/* Does the pattern match c (pg_class), or n (pg_namespace)? */
-static void
-print_match(struct writing *w, const struct rule *rule)
-{
-    const struct pattern *p = &rule->pattern;
-
-    fputs("(true", w->f);
-    if (is_about_schemas(rule->kind)) {
-        if (p->name.text) {
-            fputs(" AND ", w->f);
-            print_part(w, "n.nspname", &p->name);
-        }
-    } else {
-        if (p->name.text) {
-            fputs(" AND ", w->f);
-            print_part(w, "c.relname", &p->name);
-        }
-        if (p->schema.text) {
-            fputs(" AND ", w->f);
-            print_part(w, "n.nspname", &p->schema);
-        }
-        if (!p->has_schema) {
-            fputs(" AND ", w->f);
-            print_visible(w);
-        }
-    }
-    fputs(")", w->f);
-}
-
-/* The number of the first rule of these kinds that matches, or NULL. */
-static void
-print_case(struct writing *w, const struct selection *s, unsigned kinds)
-{
-    fputs("CASE", w->f);
-    for (unsigned i = 0; i < s->n_rules; i++)
-        if (kinds & 1U << s->rules[i].kind) {
-            fputs(" WHEN ", w->f);
-            print_match(w, &s->rules[i]);
-            fprintf(w->f, " THEN %u", i);
-        }
-    if (kinds == 0)
-        fputs(" WHEN false THEN 0", w->f);
-    fputs(" END", w->f);
-}
-
-/* ---- the WITH clause ---- */
-
-enum {
-    CHOOSING = 1 << SELECTION_SCHEMA | 1 << SELECTION_TABLE,
-    EXCLUDING = 1 << SELECTION_EXCLUDE_SCHEMA | 1 << SELECTION_EXCLUDE_TABLE,
-};
-
-static unsigned
-kinds_of(const struct selection *s, unsigned of)
-{
-    unsigned kinds = 0;
-
-    for (unsigned k = 0; k <= SELECTION_EXCLUDE_TABLE; k++)
-        kinds |= s->n_of[k] ? 1U << k & of : 0;
-    return kinds;
-}
-
-static void
-print_matched(struct writing *w, const struct selection *s, const char *name,
-              unsigned kinds)
-{
-    fprintf(w->f,
-            "%s (oid, rule) AS MATERIALIZED (SELECT * FROM (SELECT c.oid, ",
-            name);
-    print_case(w, s, kinds);
-    fputs(" AS rule " RELATIONS_FROM "AND c.relkind IN " RELATION_KINDS
-          ") AS x WHERE x.rule IS NOT NULL), ",
-          w->f);
-}
-
-/* Down: partitions and children.  Up: partitioned tables, for a partition that
-   was chosen cannot be made without them. */
-static const char families[] =
-    "excluded (oid, rule) AS (SELECT * FROM excluded_by_name"
-    " UNION SELECT i.inhrelid, e.rule FROM excluded e"
-    "  JOIN pg_catalog.pg_inherits i ON i.inhparent = e.oid), "
-    "chosen_down (oid) AS (SELECT oid FROM chosen_by_name"
-    " UNION SELECT i.inhrelid FROM chosen_down d"
-    "  JOIN pg_catalog.pg_inherits i ON i.inhparent = d.oid"
-    "  JOIN pg_catalog.pg_class p ON p.oid = i.inhrelid"
-    "   AND p.relispartition), "
-    "chosen (oid) AS (SELECT oid FROM chosen_down"
-    " UNION SELECT i.inhparent FROM chosen u"
-    "  JOIN pg_catalog.pg_inherits i ON i.inhrelid = u.oid"
-    "  JOIN pg_catalog.pg_class p ON p.oid = i.inhparent"
-    "   AND p.relkind = 'p'), ";
-
-static const char tables_out[] =
-    "tables_out (oid, rule) AS MATERIALIZED ("
-    " SELECT oid, min(rule) FROM excluded GROUP BY oid"
-    " UNION ALL SELECT c.oid, %d " /* SELECTION_NOT_CHOSEN */
-    RELATIONS_FROM "AND c.relkind IN " RELATION_KINDS " AND %s"
-    "  AND NOT EXISTS (SELECT FROM chosen h WHERE h.oid = c.oid)"
-    "  AND NOT EXISTS (SELECT FROM excluded e WHERE e.oid = c.oid)), ";
-
-static const char left_out[] =
-    /* The table that owns a sequence ('a', 'i'). */
-    "owned (oid, owner) AS MATERIALIZED (SELECT c.oid, d.refobjid"
-    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_depend d"
-    "  ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-    "  AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype IN ('a', 'i')"
-    "  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-    " WHERE c.relkind = 'S'), "
-    /* Sequences that the defaults of tables call which are copied. */
-    "used (oid) AS (SELECT d.refobjid FROM pg_catalog.pg_depend d"
-    " JOIN pg_catalog.pg_attrdef a ON a.oid = d.objid"
-    " WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass"
-    "  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-    "  AND d.deptype = 'n'"
-    "  AND NOT EXISTS (SELECT FROM tables_out t WHERE t.oid = a.adrelid)), "
-    "left_out (oid, rule) AS MATERIALIZED ("
-    " SELECT t.oid, t.rule FROM tables_out t"
-    "  WHERE NOT EXISTS (SELECT FROM owned o WHERE o.oid = t.oid)"
-    "   AND NOT (t.rule = %d"
-    "    AND EXISTS (SELECT FROM used u WHERE u.oid = t.oid))"
-    " UNION ALL SELECT o.oid, t.rule FROM owned o"
-    "  JOIN tables_out t ON t.oid = o.owner), ";
-
-/* A schema that no pattern chose is needed for what was chosen in it, and for
-   an extension; public is everywhere. */
-static const char schemas_out[] =
-    "schemas_out (oid) AS MATERIALIZED (SELECT n.oid"
-    " FROM pg_catalog.pg_namespace n"
-    " WHERE n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'"
-    "  AND n.nspname !~ '^pg_(toast|temp)' AND (%s"
-    "  OR %s AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e"
-    "    WHERE e.extnamespace = n.oid)"
-    "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c"
-    "    WHERE c.relnamespace = n.oid AND c.relkind IN " RELATION_KINDS
-    "     AND NOT EXISTS (SELECT FROM left_out l WHERE l.oid = c.oid)))) ";
-
-static const char nothing_out[] =
-    "WITH RECURSIVE left_out (oid, rule) AS (SELECT 0::pg_catalog.oid, 0"
-    " WHERE false), schemas_out (oid) AS (SELECT 0::pg_catalog.oid"
-    " WHERE false) ";
-
-/* "(CASE ... END IS NOT NULL)": does n match a rule of that kind? */
-static char *
-schema_condition(struct writing *w, const struct selection *s,
-                 enum selection_kind kind)
-{
-    struct writing inner = *w;
-    char *text = NULL;
-    size_t len;
-
-    inner.f = open_memstream(&text, &len);
-    if (!inner.f)
-        return NULL;
-    print_case(&inner, s, s->n_of[kind] ? 1U << kind : 0);
-    fputs(" IS NOT NULL", inner.f);
-    if (fclose(inner.f) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
-static void
-print_schemas_out(struct writing *w, const struct selection *s)
-{
-    cleanup_(freep) char *excluded =
-        schema_condition(w, s, SELECTION_EXCLUDE_SCHEMA);
-    cleanup_(freep) char *chosen = schema_condition(w, s, SELECTION_SCHEMA);
-    cleanup_(freep) char *not_chosen = NULL;
-
-    if (!s->n_of[SELECTION_SCHEMA])
-        not_chosen = strdup("false");
-    else if (!chosen || asprintf(&not_chosen, "NOT (%s)", chosen) < 0)
-        not_chosen = NULL;
-    /* Without memory it becomes text that no server takes. */
-    fprintf(w->f, schemas_out, excluded ? excluded : "",
-            not_chosen ? not_chosen : "");
-}
-
-static char *
-write_sql(const struct selection *s, struct session *session, char *path)
-{
-    struct writing w = {.session = session, .path = path};
-    unsigned choosing = kinds_of(s, CHOOSING);
-    char *sql = NULL;
-    size_t len;
-
-    w.f = open_memstream(&sql, &len);
-    if (!w.f)
-        return NULL;
-    fputs("WITH RECURSIVE ", w.f);
-    print_matched(&w, s, "excluded_by_name", kinds_of(s, EXCLUDING));
-    print_matched(&w, s, "chosen_by_name", choosing);
-    fputs(families, w.f);
-    fprintf(w.f, tables_out, SELECTION_NOT_CHOSEN, choosing ? "true" : "false");
-    fprintf(w.f, left_out, SELECTION_NOT_CHOSEN);
-    print_schemas_out(&w, s);
-    if (fclose(w.f) == 0)
-        return sql;
-    free(sql);
-    return NULL;
-}
-
-/* ---- at the source ---- */
-
-/*
- * What pg_dump's RESET search_path leads to: the session has pinned another.
- * As SQL for an array; the settings' values are hostile, too.
- */
-static int
-read_path(struct session *session, char **ret, struct err *err)
-{
-    cleanup_(session_clearp) PGresult *res = NULL;
-    cleanup_(session_freememp) char *literal = NULL;
-    int r;
-
-    r = session_exec(session,
-                     "SELECT pg_catalog.set_config('search_path', reset_val,"
-                     " false) FROM pg_catalog.pg_settings"
-                     " WHERE name = 'search_path'",
-                     err);
-    if (!r)
-        r = session_query(session, "SELECT pg_catalog.current_schemas(false)",
-                          &res, err);
-    if (!r)
-        r = session_exec(
-            session, "SELECT pg_catalog.set_config('search_path', '', false)",
-            err);
-    if (r)
-        return r;
-    literal = session_literal(session, PQgetvalue(res, 0, 0));
-    if (!literal || asprintf(ret, "%s::pg_catalog.name[]", literal) < 0)
-        return err_nomem(err);
-    return 0;
-}
-
-/* A query for the first thing that the rule matches. */
-static char *
-match_query(const struct rule *rule, struct session *session, char *path)
-{
-    struct writing w = {.session = session, .path = path};
-    char *sql = NULL;
-    size_t len;
-
-    w.f = open_memstream(&sql, &len);
-    if (!w.f)
-        return NULL;
-    fputs(
-        is_about_schemas(rule->kind)
-            ? "SELECT FROM pg_catalog.pg_namespace n WHERE "
-            : "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace"
-              " n ON n.oid = c.relnamespace WHERE c.relkind IN " RELATION_KINDS
-              " AND ",
-        w.f);
-    print_match(&w, rule);
-    fputs(" LIMIT 1", w.f);
-    if (fclose(w.f) == 0)
-        return sql;
-    free(sql);
-    return NULL;
-}
-
-static int
-require_match(const struct rule *rule, struct session *session, char *path,
-              struct err *err)
-{
-    cleanup_(session_clearp) PGresult *res = NULL;
-    cleanup_(freep) char *sql = match_query(rule, session, path);
-    int r;
-
-    if (!sql)
-        return err_nomem(err);
-    r = session_query(session, sql, &res, err);
-    if (r && strcmp(err->sqlstate, "2201B") == 0) { /* regular expression */
-        err->class = ERR_USAGE;
-        return err_detail(err, "The pattern is %s \"%s\".", options[rule->kind],
-                          rule->text);
-    }
-    if (r || PQntuples(res) > 0)
-        return r;
-    err_set(err, ERR_REFUSED, "nothing at the source matches %s \"%s\"",
-            options[rule->kind], rule->text);
-    return err_hint(err,
-                    "Names are in small letters unless the pattern has "
-                    "them in double quotes%s.",
-                    is_about_schemas(rule->kind) || rule->pattern.has_schema
-                        ? ""
-                        : "; without a schema, only what the role's "
-                          "search_path finds is meant");
-}
-
-int
-selection_prepare(struct selection *s, struct session *session, struct err *err)
-{
-    cleanup_(freep) char *path = NULL;
-    int r;
-
-    if (selection_is_all(s))
-        return 0;
-    r = read_path(session, &path, err);
-    for (unsigned i = 0; i < s->n_rules && !r; i++)
-        r = require_match(&s->rules[i], session, path, err);
-    if (r)
-        return r;
-    free(s->sql);
-    s->sql = write_sql(s, session, path);
-    return s->sql ? 0 : err_nomem(err);
-}
-
-const char *
-selection_sql(const struct selection *s)
-{
-    return selection_is_all(s) ? nothing_out : s->sql;
-}
-
-char *
-selection_query(const struct selection *s, const char *query)
-{
-    char *sql;
-
-    return asprintf(&sql, "%s%s", selection_sql(s), query) < 0 ? NULL : sql;
 }

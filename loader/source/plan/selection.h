@@ -29,6 +29,7 @@ enum selection_kind {
     SELECTION_EXCLUDE_SCHEMA,
     SELECTION_TABLE,
     SELECTION_EXCLUDE_TABLE,
+    SELECTION_WHERE, /* "TABLE: CONDITION": see where.h */
 };
 
 struct selection;
@@ -37,15 +38,19 @@ int selection_new(struct selection **ret, struct err *err);
 struct selection *selection_free(struct selection *s);
 DEFINE_CLEANUP(struct selection *, selection_free)
 
-/* ERR_USAGE: it is no pattern. */
+/* ERR_USAGE: it is no pattern, or no pattern with a condition. */
 int selection_add(struct selection *s, enum selection_kind kind,
                   const char *pattern, struct err *err);
 
-/* Nothing was added: all is copied.  So it is with NULL. */
+/* No pattern chooses or leaves out: all relations are copied.  So it is with
+   NULL. */
 int selection_is_all(const struct selection *s);
 
-/* The patterns, in the order in which they were added: "--table" and its
-   text.  NULL behind the last. */
+/* Some have conditions for their rows. */
+int selection_has_where(const struct selection *s);
+
+/* The patterns that choose or leave out, in the order in which they were
+   added: "--table" and its text.  NULL behind the last. */
 const char *selection_option(const struct selection *s, unsigned i);
 const char *selection_pattern(const struct selection *s, unsigned i);
 
@@ -53,15 +58,16 @@ const char *selection_pattern(const struct selection *s, unsigned i);
 enum { SELECTION_NOT_CHOSEN = 1000000 };
 
 /*
- * All patterns as one text, the same for the same patterns in another order;
- * "" for all.  The caller frees; NULL: no memory.
+ * All patterns and conditions as one text, the same for the same ones in
+ * another order; "" for all.  The caller frees; NULL: no memory.
  */
 char *selection_text(const struct selection *s);
 
 /*
- * Look at the source with it (NULL: nothing to look for): where a pattern without a schema is looked for,
- * as pg_dump does, is the role's own search_path.  ERR_REFUSED when a pattern
- * matches nothing: what was to be left out would be copied.
+ * Look at the source with it (NULL: nothing to look for): where a pattern
+ * without a schema is looked for, as pg_dump does, is the role's own
+ * search_path.  ERR_REFUSED when a pattern matches nothing: what was to be left
+ * out would be copied.  ERR_USAGE: what the server says of a condition.
  */
 int selection_prepare(struct selection *s, struct session *session,
                       struct err *err);
