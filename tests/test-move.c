@@ -202,20 +202,21 @@ struct difference {
 
 static const struct difference differences[] = {
     {"a row is missing", "DELETE FROM shop.orders WHERE id = 77",
-     "shop.orders: 20000 rows were exported, 19999 are in the target"},
+     "shop.orders: 20000 rows in the bag, 19999 in the target"},
     {"a row is doubled", "INSERT INTO shop.log VALUES ('2024-01-02', 'line 1')",
      "shop.log_1: "},
     {"a value is changed",
      "UPDATE shop.orders SET amount = amount + 0.01"
      " WHERE id = 5",
-     "shop.orders: as many rows as exported (20000), but not the same"},
+     "shop.orders: as many rows (20000), but not the same"},
     {"NULL became empty", "UPDATE shop.customers SET note = '' WHERE id = 1",
      "shop.customers: as many rows"},
-    {"a table is gone", "DROP TABLE shop.empty", "shop.empty: could not be"},
+    {"a table is gone", "DROP TABLE shop.empty",
+     "shop.empty: it is in the bag only"},
     {"a row too many without columns",
      "INSERT INTO shop.nothing DEFAULT"
      " VALUES",
-     "shop.nothing: 11 rows were exported, 12 are in the target"},
+     "shop.nothing: 11 rows in the bag, 12 in the target"},
 };
 
 Test(move, verify_finds_and_names_what_differs)

@@ -125,6 +125,10 @@ int catalog_next_table(struct catalog *c, uint64_t id,
 /* The number of the table with this oid at the source; E_NONE. */
 int catalog_table_by_oid(struct catalog *c, uint32_t oid, uint64_t *ret,
                          struct err *err);
+/* The table of this name, of whatever kind; E_NONE. */
+int catalog_table_by_name(struct catalog *c, const char *schema,
+                          const char *name, struct catalog_table **ret,
+                          struct err *err);
 /* Its chunks and entries are not handed out any more; the reason is kept, of
    several the first. */
 int catalog_table_failed(struct catalog *c, uint64_t table,
@@ -187,6 +191,10 @@ int catalog_bytes_waiting(struct catalog *c, uint64_t *ret, struct err *err);
 
 /* All STAGED chunks of the table after chunk (0: from the first); E_NONE. */
 int catalog_next_chunk(struct catalog *c, uint64_t table, uint64_t chunk,
+                       struct catalog_chunk **ret, struct err *err);
+
+/* The same whether they are STAGED or not: how the table was cut. */
+int catalog_next_range(struct catalog *c, uint64_t table, uint64_t chunk,
                        struct catalog_chunk **ret, struct err *err);
 
 /* The sum over the table's chunks; E_NONE when not all are STAGED. */

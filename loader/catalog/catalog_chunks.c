@@ -238,6 +238,21 @@ catalog_next_chunk(struct catalog *c, uint64_t table, uint64_t chunk,
     return r ? r : read_chunk(c, q, ret, err);
 }
 
+int
+catalog_next_range(struct catalog *c, uint64_t table, uint64_t chunk,
+                   struct catalog_chunk **ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(c, err, &q,
+                         SQL(SELECT_CHUNK " FROM chunks k"
+                                          " WHERE table_id = ? AND id > ?"
+                                          " ORDER BY id LIMIT 1"),
+                         INT(table), INT(chunk));
+    return r ? r : read_chunk(c, q, ret, err);
+}
+
 static int
 all_staged(struct catalog *c, uint64_t table, struct err *err)
 {

@@ -33,6 +33,7 @@ const char catalog_schema[] =
     "  n_pending INTEGER NOT NULL DEFAULT 0)"  /* entries */
     "  STRICT;"
     "CREATE INDEX tables_by_oid ON tables(oid);"
+    "CREATE INDEX tables_by_name ON tables(schema, name);"
     "CREATE INDEX tables_to_load ON tables(n_bytes DESC, id)"
     "  WHERE n_to_load > 0 AND state = 'ok';"
     "CREATE INDEX tables_to_finish ON tables(n_bytes DESC, id)"

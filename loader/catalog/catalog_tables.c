@@ -247,6 +247,19 @@ catalog_table_by_oid(struct catalog *c, uint32_t oid, uint64_t *ret,
 }
 
 int
+catalog_table_by_name(struct catalog *c, const char *schema, const char *name,
+                      struct catalog_table **ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(c, err, &q,
+                         SQL(SELECT_TABLE " WHERE schema = ? AND name = ?"),
+                         TEXT(schema), TEXT(name));
+    return r ? r : read_table(c, q, ret, err);
+}
+
+int
 catalog_next_table(struct catalog *c, uint64_t id, struct catalog_table **ret,
                    struct err *err)
 {

@@ -51,7 +51,8 @@ print_condition(FILE *f, const char *word, const char *condition)
 static int
 is_whole(const struct copy_sql_range *range)
 {
-    return range->lo == 0 && range->hi == CATALOG_OPEN_END && !range->condition;
+    return range->lo == 0 && range->hi == CATALOG_OPEN_END &&
+           !range->condition && !range->also;
 }
 
 void
@@ -62,6 +63,7 @@ copy_sql_where(FILE *f, const char *condition,
 
     word = print_condition(f, word, condition);
     word = print_condition(f, word, range->condition);
+    word = print_condition(f, word, range->also);
     if (range->lo > 0 || range->hi != CATALOG_OPEN_END) {
         fprintf(f, "%s ctid >= '(%" PRIu64 ",0)'::pg_catalog.tid", word,
                 range->lo);

@@ -18,6 +18,7 @@
 struct copy_sql_range {
     uint64_t lo, hi;
     const char *condition;
+    const char *also; /* of these those for which this (SQL) is true, too */
 };
 
 struct copy_sql_range copy_sql_range(const struct catalog_chunk *k);

@@ -10,16 +10,10 @@
 #include "io/printable.h"
 #include "loader/progress/quantity.h"
 
-static const char *const names[] = {
-    [VERIFY_EQUAL] = "equal",
-    [VERIFY_DIFFERS] = "differs",
-    [VERIFY_FAILED] = "failed",
-};
-
 int
 verdict_begin(struct verdict *v, struct workplace *w, struct err *err)
 {
-    *v = (struct verdict){.workplace = w};
+    *v = (struct verdict){.workplace = w, .names = {"bag", "target"}};
     if (!w->ctx->options->json)
         return 0;
     v->json = tmpfile();
@@ -56,65 +50,38 @@ text_json(const char *text)
 }
 
 static void
-print_json(const struct verdict *v, const struct verify_result *result)
+print_json(struct verdict *v, const struct proof_table *result)
 {
     json_t *t = json_object();
 
     json_object_set_new(t, "schema", text_json(result->schema));
     json_object_set_new(t, "name", text_json(result->name));
-    json_object_set_new(t, "verdict", json_string(names[result->verdict]));
-    json_object_set_new(t, "exported", side_json(&result->exported));
-    if (result->verdict == VERIFY_FAILED)
-        json_object_set_new(t, "why", text_json(result->why));
-    else
-        json_object_set_new(t, "found", side_json(&result->found));
+    json_object_set_new(t, "verdict",
+                        json_string(proof_verdict_name(result->verdict)));
+    if (result->reason)
+        json_object_set_new(t, "reason", text_json(result->reason));
+    for (int end = 0; end < PROOF_ENDS; end++)
+        if (result->is_there[end] && result->verdict != PROOF_FAILED)
+            json_object_set_new(t, v->names[end], side_json(&result->at[end]));
 
-    fputs(v->n_equal + v->n_differ + v->n_failed ? ",\n    " : "\n    ",
-          v->json);
+    fputs(v->n_told++ ? ",\n    " : "\n    ", v->json);
     json_dumpf(t, v->json, JSON_COMPACT);
     json_decref(t);
 }
 
-static void
-name_difference(struct verdict *v, const struct verify_result *result)
-{
-    if (result->verdict == VERIFY_FAILED)
-        progress_note(v->workplace->progress, "%s.%s: could not be read: %s",
-                      result->schema, result->name, result->why);
-    else if (result->exported.n_rows != result->found.n_rows)
-        progress_note(v->workplace->progress,
-                      "%s.%s: %" PRIu64 " rows were exported, %" PRIu64
-                      " are in the target",
-                      result->schema, result->name, result->exported.n_rows,
-                      result->found.n_rows);
-    else
-        progress_note(v->workplace->progress,
-                      "%s.%s: as many rows as exported (%" PRIu64
-                      "), but not the same",
-                      result->schema, result->name, result->found.n_rows);
-}
-
 void
-verdict_table(void *arg, const struct verify_result *result)
+verdict_table(void *arg, const struct proof_table *result)
 {
     struct verdict *v = arg;
 
     if (v->json)
         print_json(v, result);
-    if (result->verdict != VERIFY_EQUAL)
-        name_difference(v, result);
-    switch (result->verdict) {
-    case VERIFY_EQUAL:
-        v->n_equal += result->n_tables;
-        v->n_rows += result->found.n_rows;
-        break;
-    case VERIFY_DIFFERS:
-        v->n_differ += result->n_tables;
-        break;
-    case VERIFY_FAILED:
-        v->n_failed += result->n_tables;
-        break;
-    }
+    if (result->verdict != PROOF_EQUAL)
+        progress_note(v->workplace->progress, "%s.%s: %s", result->schema,
+                      result->name, result->reason);
+    v->n[result->verdict] += result->n_tables;
+    if (result->verdict == PROOF_EQUAL)
+        v->n_rows += result->at[PROOF_RIGHT].n_rows;
 }
 
 static int
@@ -127,9 +94,10 @@ end_json(const struct verdict *v, const struct facts *f, struct err *err)
     fputs("{\n  \"tables\": [", stdout);
     while ((n = fread(piece, 1, sizeof piece, v->json)) > 0)
         fwrite(piece, 1, n, stdout);
-    printf("\n  ],\n  \"run\": \"%s\",\n  \"equal\": %" PRIu64
-           ",\n  \"differ\": %" PRIu64 ",\n  \"failed\": %" PRIu64 "\n}\n",
-           f->run_id, v->n_equal, v->n_differ, v->n_failed);
+    printf("\n  ],\n  \"run\": \"%s\"", f->run_id);
+    for (unsigned i = 0; i < PROOF_N_VERDICTS; i++)
+        printf(",\n  \"%s\": %" PRIu64, proof_verdict_name(i), v->n[i]);
+    fputs("\n}\n", stdout);
     return ferror(v->json)
                ? err_set(err, ERR_SYSTEM, "could not read a temporary file")
                : 0;
@@ -141,30 +109,32 @@ end_text(const struct verdict *v)
     char rows[QUANTITY_SIZE], time[QUANTITY_SIZE];
 
     printf("equal: %s in %" PRIu64 " table%s, every row, in %s\n",
-           quantity_rows(rows, v->n_rows), v->n_equal,
-           v->n_equal == 1 ? "" : "s",
+           quantity_rows(rows, v->n_rows), v->n[PROOF_EQUAL],
+           v->n[PROOF_EQUAL] == 1 ? "" : "s",
            quantity_duration(time, workplace_elapsed_ms(v->workplace)));
 }
 
 int
 verdict_end(struct verdict *v, const struct facts *f, struct err *err)
 {
-    struct catalog_counts n;
-    int r;
+    uint64_t n_all = 0, n_good = 0;
 
-    r = catalog_count(v->workplace->catalog, &n, err);
-    if (!r && v->json)
-        r = end_json(v, f, err);
-    if (r)
-        return r;
+    for (unsigned i = 0; i < PROOF_N_VERDICTS; i++) {
+        n_all += v->n[i];
+        n_good += proof_verdict_is_good(i) ? v->n[i] : 0;
+    }
+    if (v->json && end_json(v, f, err))
+        return -1;
     if (!v->json && !v->workplace->ctx->options->quiet)
         end_text(v);
-    if (v->n_equal == n.n_tables)
+    if (n_good == n_all)
         return 0;
-    err_set(err, ERR_DIFFERS, "the target is not equal to the run");
+    err_set(err, ERR_DIFFERS, "the %s is not equal to the %s",
+            v->names[PROOF_RIGHT], v->names[PROOF_LEFT]);
     return err_detail(err,
                       "Of %" PRIu64 " tables %" PRIu64 " are equal, %" PRIu64
-                      " differ and %" PRIu64 " could not be read.",
-                      n.n_tables, v->n_equal, v->n_differ,
-                      n.n_tables - v->n_equal - v->n_differ);
+                      " differ, %" PRIu64 " are on one side only and %" PRIu64
+                      " could not be compared.",
+                      n_all, n_good, v->n[PROOF_DIFFERS], v->n[PROOF_MISSING],
+                      v->n[PROOF_FAILED]);
 }

@@ -15,20 +15,22 @@
 #include "io/err.h"
 #include "loader/catalog/facts.h"
 #include "loader/cli/workplace.h"
-#include "loader/proof/verify.h"
+#include "loader/proof/result.h"
 
 struct verdict {
-    struct workplace *workplace; /* borrowed */
-    uint64_t n_equal, n_differ, n_failed;
-    uint64_t n_rows; /* in equal tables */
-    FILE *json;      /* NULL without --json */
+    struct workplace *workplace;   /* borrowed */
+    const char *names[PROOF_ENDS]; /* "bag", "target" */
+    uint64_t n[PROOF_N_VERDICTS];  /* tables */
+    uint64_t n_rows;               /* in equal tables */
+    uint64_t n_told;
+    FILE *json; /* NULL without --json */
 };
 
 int verdict_begin(struct verdict *v, struct workplace *w, struct err *err);
 void verdict_clear(struct verdict *v);
 
-/* A struct verify_params' tell; arg is the verdict. */
-void verdict_table(void *arg, const struct verify_result *result);
+/* A struct proof_listener's; arg is the verdict. */
+void verdict_table(void *arg, const struct proof_table *result);
 
 /* 0 when every table of the run was read and is equal, else ERR_DIFFERS. */
 int verdict_end(struct verdict *v, const struct facts *f, struct err *err);

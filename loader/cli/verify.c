@@ -7,29 +7,57 @@
 enum { RANGE_SIZE = 128 << 20 };
 
 static int
-verify_against(struct workplace *w, const struct facts *f,
-               struct verdict *verdict, struct err *err)
+drive(struct workplace *w, const struct proof_pair *pair,
+      struct verdict *verdict, struct err *err)
 {
-    const struct verify_params p = {
-        .conninfo = w->ctx->options->target,
-        .facts = f,
-        .jobs = w->ctx->options->jobs,
-        .range_size = RANGE_SIZE,
-        .stop = w->ctx->stop,
-        .tell = verdict_table,
+    const struct proof_listener listener = {
+        .table = verdict_table,
         .arg = verdict,
+    };
+    const struct verify_params p = {
+        .pair = pair,
+        .jobs = w->ctx->options->jobs,
+        .listener = &listener,
     };
     cleanup_(verify_freep) struct verify *v = NULL;
     struct drive_result done;
     struct lane lane;
     int r;
 
-    r = verify_begin(&v, &p, w->catalog, err);
+    r = verify_begin(&v, &p, err);
     if (r)
         return r;
     lane = verify_lane(v);
     /* A table that could not be read is part of the verdict. */
     return workplace_run(w, &lane, 1, &done, err);
+}
+
+static int
+verify_against(struct workplace *w, const struct facts *f,
+               struct verdict *verdict, struct err *err)
+{
+    const struct proof_side_params bag = {
+        .name = "bag",
+        .dir = w->dir,
+        .catalog = w->catalog,
+        .facts = f,
+    };
+    const struct proof_side_params target = {
+        .name = "target",
+        .conninfo = w->ctx->options->target,
+        .side = SESSION_TARGET,
+        .encoding = f->encoding,
+        .plan = {.chunk_size = RANGE_SIZE},
+        .stop = w->ctx->stop,
+    };
+    cleanup_(proof_side_freep) struct proof_side *left = NULL;
+    cleanup_(proof_side_freep) struct proof_side *right = NULL;
+    int r;
+
+    r = proof_side_open(&left, &bag, err);
+    if (!r)
+        r = proof_side_open(&right, &target, err);
+    return r ? r : drive(w, &(struct proof_pair){{left, right}}, verdict, err);
 }
 
 static int

@@ -2,61 +2,50 @@
 #pragma once
 
 /*
- * Verify: is every row of the run in the target, once, and nothing else?
+ * Verify: is every row of the one side on the other, once, and nothing else?
  *
- * Export has digested every row as it staged it.  The target is read back in
- * one snapshot, with the same COPY, in parallel ranges, into a digest of its
- * own.  Large objects are read in the same way: their contents, not to whom
- * they belong.  Digests do not depend on the order of rows or on how a table is cut,
- * so the two are equal when the tables are.  Tables that were loaded through
- * one root are compared as one: their rows may lie in other partitions now.
+ * Every row of a server is read in one snapshot, with the same COPY, in
+ * parallel ranges, into a digest; of a bag the digests were computed as its rows
+ * were staged, and only deep recomputes them from the files.  Digests do not
+ * depend on the order of rows or on how a table is cut, so the two are equal
+ * when the tables are.  Columns are taken by name, in the order of the left
+ * side: neither their order nor dropped or generated ones matter.  Rows are
+ * compared in the form that was staged; between servers in binary where both
+ * know all of a table's types to be stable, else as text.
  *
- *     begin --lane (drive)--> finish --> free
+ * Tables below one root are compared as one: their rows may lie in other
+ * partitions now.  Large objects are compared by their contents, not by whom
+ * they belong to.
+ *
+ *     table    READING --equal----------------------------------> told
+ *                 |  \--only one side has it, failed, ...-------> told
+ *                 +--differs--> its rows are looked for --------> told
+ *
+ *     begin --lane (drive)--> free
  */
 
 #include <stdint.h>
 
-#include "formats/digest.h"
 #include "io/cleanup.h"
 #include "io/err.h"
-#include "io/stop.h"
-#include "loader/catalog/catalog.h"
-#include "loader/catalog/facts.h"
+#include "io/throttle.h"
+#include "loader/proof/result.h"
+#include "loader/proof/side.h"
 #include "loader/work/lane.h"
 
 struct verify;
 
-enum verify_verdict {
-    VERIFY_EQUAL,
-    VERIFY_DIFFERS,
-    VERIFY_FAILED, /* could not be compared, which proves nothing */
-};
-
-/* What became of one table, or of all n_tables below one root. */
-struct verify_result {
-    const char *schema, *name; /* the table's or the root's */
-    uint64_t n_tables;
-    enum verify_verdict verdict;
-    struct digest exported; /* by the run */
-    struct digest found;    /* in the target */
-    const char *why;        /* with FAILED */
-};
-
 /* All pointers are borrowed for as long as the verification lives. */
 struct verify_params {
-    const char *conninfo; /* of the target */
-    const struct facts *facts;
+    const struct proof_pair *pair;
     unsigned jobs;
-    uint64_t range_size; /* bytes of a table that one task reads */
-    const struct stop *stop;
-    /* Told of every table, by the main thread. */
-    void (*tell)(void *arg, const struct verify_result *result);
-    void *arg;
+    int deep;                  /* read the files of bags, too */
+    struct throttle *throttle; /* of the left side; NULL: none */
+    const struct proof_listener *listener;
 };
 
-/* The run's export must be complete. */
 int verify_begin(struct verify **ret, const struct verify_params *p,
-                 struct catalog *c, struct err *err);
+                 struct err *err);
 struct verify *verify_free(struct verify *v);
 DEFINE_CLEANUP(struct verify *, verify_free)
 

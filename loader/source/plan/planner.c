@@ -19,8 +19,9 @@ planner_run(const struct planner_params *params, struct session *s,
         r = params->no_large_objects
                 ? plan_no_large_objects(s, c, err)
                 : plan_large_objects(params->chunk_size, s, c, err);
-    if (!r)
-        r = left_out_record(params->selection, s, c, err);
+    if (r || params->only_rows)
+        return r ? r : catalog_commit(c, err);
+    r = left_out_record(params->selection, s, c, err);
     if (!r)
         r = planner_skips(&p, err);
     if (!r)

@@ -37,7 +37,8 @@ enum planner_format {
 struct planner_params {
     uint64_t chunk_size; /* bytes */
     enum planner_format format;
-    int no_large_objects;              /* leave them out, and say so */
+    int no_large_objects; /* leave them out, and say so */
+    int only_rows; /* neither sequences nor what is left out: who compares */
     const struct selection *selection; /* prepared, or NULL: all */
 };
 
