@@ -25,6 +25,7 @@
 
 #include "tests/server.h"
 #include "tests/server_process.h"
+#include "tests/server_template.h"
 
 enum { MAX_CLUSTERS = 8 };
 
@@ -45,6 +46,7 @@ static const char base_conf[] = "fsync = off\n"
 static char root[] = "/tmp/pgh.XXXXXX"; /* short: a socket's path is <= 107 */
 static int janitor_fd = -1;
 static pid_t janitor;
+static int is_new[MAX_CLUSTERS]; /* by initdb, not by copy */
 
 static const char *
 path_of(unsigned i, const char *file)
@@ -77,7 +79,27 @@ start_initdb(unsigned i)
         NULL,
     };
 
+    is_new[i] = 1;
     return server_process_start_logged(argv, path_of(i, "log"));
+}
+
+static pid_t
+start_making(unsigned i)
+{
+    pid_t pid = server_template_start_copy(
+        program(i, "initdb"), i, path_of(i, "data"), path_of(i, "log"));
+
+    return pid ? pid : start_initdb(i);
+}
+
+static void
+keep_what_is_new(void)
+{
+    for (unsigned i = 0; i < server_n_specs; i++) {
+        if (is_new[i])
+            server_template_keep(program(i, "initdb"), i, path_of(i, "data"),
+                                 path_of(i, "log"));
+    }
 }
 
 static pid_t
@@ -192,6 +214,8 @@ start_kind(enum kind kind, pid_t (*make)(unsigned))
 {
     if (for_all(kind, make))
         return "initdb or pg_basebackup failed";
+    if (kind == STANDS_ALONE)
+        keep_what_is_new();
     for (unsigned i = 0; i < server_n_specs; i++) {
         if ((server_specs[i].standby_of != NULL) == (kind == STANDBY) &&
             configure(i))
@@ -211,7 +235,7 @@ start_all(void)
         if (make_dir(path_of(i, "")))
             return "could not make a cluster's directory";
     }
-    why = start_kind(STANDS_ALONE, start_initdb);
+    why = start_kind(STANDS_ALONE, start_making);
     return why ? why : start_kind(STANDBY, start_basebackup);
 }
 
