@@ -48,8 +48,11 @@ void moves_assert_verified(const char *target, const char *dir);
 /* The rows alone. */
 void moves_assert_same_tables(const char *source, const char *target);
 
-/* Wait until the query says "t"; two minutes at most. */
+/* server_await() */
 void moves_wait_until(const char *conninfo, const char *sql);
+
+/* Wait until an export has a staged file in its place; two minutes at most. */
+void moves_wait_until_staged(const char *run_dir);
 
 /* dir + "/" + name; lives as long as the test. */
 const char *moves_path(const char *dir, const char *name);

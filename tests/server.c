@@ -11,7 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "tests/server_process.h"
+
+enum { AWAIT_MS = 120000, POLL_MS = 5 };
 
 const char *
 server_bin_dir(void)
@@ -108,16 +111,22 @@ ignore_notice(void *arg, const char *message)
     (void)arg, (void)message;
 }
 
-/* Run sql; the last result, which the caller clears. */
-static PGresult *
-run_sql(const char *conninfo, const char *sql)
+static PGconn *
+connect_to(const char *conninfo)
 {
     PGconn *conn = PQconnectdb(conninfo);
-    const char *why;
-    PGresult *r;
 
     PQsetNoticeProcessor(conn, ignore_notice, NULL);
-    r = PQstatus(conn) == CONNECTION_OK ? PQexec(conn, sql) : NULL;
+    return conn;
+}
+
+/* What the last of the statements in sql gives, as server_value(). */
+static const char *
+ask(PGconn *conn, const char *sql)
+{
+    PGresult *r = PQstatus(conn) == CONNECTION_OK ? PQexec(conn, sql) : NULL;
+    const char *value = NULL, *why;
+
     if (PQresultStatus(r) != PGRES_COMMAND_OK &&
         PQresultStatus(r) != PGRES_TUPLES_OK) {
         why = server_process_text("%s", PQerrorMessage(conn));
@@ -125,26 +134,45 @@ run_sql(const char *conninfo, const char *sql)
         PQfinish(conn);
         cr_assert_fail("%s%s", why, sql);
     }
-    PQfinish(conn);
-    return r;
-}
-
-void
-server_sql(const char *conninfo, const char *sql)
-{
-    PQclear(run_sql(conninfo, sql));
+    if (PQntuples(r) > 0 && !PQgetisnull(r, 0, 0))
+        value = server_process_text("%s", PQgetvalue(r, 0, 0));
+    PQclear(r);
+    return value;
 }
 
 const char *
 server_value(const char *conninfo, const char *sql)
 {
-    PGresult *r = run_sql(conninfo, sql);
-    const char *value = NULL;
+    PGconn *conn = connect_to(conninfo);
+    const char *value = ask(conn, sql);
 
-    if (PQntuples(r) > 0 && !PQgetisnull(r, 0, 0))
-        value = server_process_text("%s", PQgetvalue(r, 0, 0));
-    PQclear(r);
+    PQfinish(conn);
     return value;
+}
+
+void
+server_sql(const char *conninfo, const char *sql)
+{
+    server_value(conninfo, sql);
+}
+
+/* One session asks: to begin one costs a hundred times a question. */
+void
+server_await(const char *conninfo, const char *condition)
+{
+    PGconn *conn = connect_to(conninfo);
+    uint64_t deadline = clock_ms() + AWAIT_MS;
+    const char *value = ask(conn, condition);
+
+    while (!value || strcmp(value, "t") != 0) {
+        if (clock_ms() > deadline) {
+            PQfinish(conn);
+            cr_assert_fail("never: %s", condition);
+        }
+        usleep(POLL_MS * 1000);
+        value = ask(conn, condition);
+    }
+    PQfinish(conn);
 }
 
 int
@@ -156,36 +184,59 @@ server_version(const char *conninfo)
 int
 server_terminate(const char *conninfo, const char *which)
 {
-    const char *there = server_process_text(
-        "SELECT count(*) FROM pg_stat_activity WHERE %s", which);
     const char *n = server_value(
         conninfo, server_process_text("SELECT count(pg_terminate_backend(pid))"
                                       " FROM pg_stat_activity WHERE %s",
                                       which));
 
-    for (int i = 0; atoi(server_value(conninfo, there)) > 0; i++) {
-        cr_assert_lt(i, 1500, "still there: %s", which);
-        usleep(20 * 1000);
-    }
+    server_await(
+        conninfo,
+        server_process_text(
+            "SELECT count(*) = 0 FROM pg_stat_activity WHERE %s", which));
     return atoi(n);
 }
 
 /* A row's text depends on settings, which a test may have made others. */
+#define PLAIN_TEXT                                                             \
+    "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres';"              \
+    "SET timezone = 'UTC'; SET extra_float_digits = 3;"                        \
+    "SET bytea_output = 'hex'; SET lc_monetary = 'C';"                         \
+    "SET row_security = off; SET statement_timeout = 0;"
+
+#define SUMS_OF                                                                \
+    "concat_ws(chr(32), count(*),"                                             \
+    " sum(hashtextextended((r.*)::text, 0)::numeric),"                         \
+    " sum(hashtextextended((r.*)::text, 1)::numeric)) FROM ONLY "
+
 const char *
 server_fingerprint(const char *conninfo, const char *table)
 {
     return server_value(
         conninfo,
-        server_process_text(
-            "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres';"
-            "SET timezone = 'UTC'; SET extra_float_digits = 3;"
-            "SET bytea_output = 'hex'; SET lc_monetary = 'C';"
-            "SET row_security = off; SET statement_timeout = 0;"
-            "SELECT concat_ws(' ', count(*),"
-            " sum(hashtextextended((r.*)::text, 0)::numeric),"
-            " sum(hashtextextended((r.*)::text, 1)::numeric))"
-            " FROM ONLY %s AS r",
-            table));
+        server_process_text(PLAIN_TEXT "SELECT " SUMS_OF "%s AS r", table));
+}
+
+const char *
+server_fingerprints(const char *conninfo, const char *which)
+{
+    PGconn *conn = connect_to(conninfo);
+    const char *each =
+        ask(conn,
+            server_process_text(
+                "SELECT string_agg(format('SELECT %%L || " SUMS_OF "%%s AS r',"
+                " oid::regclass || ' ', oid::regclass), ' UNION ALL ')"
+                " FROM pg_class WHERE %s",
+                which));
+    const char *all = NULL;
+
+    if (each)
+        all = ask(conn, server_process_text(
+                            PLAIN_TEXT "SELECT string_agg(t, E'\n' ORDER BY t)"
+                                       " FROM (%s) AS s (t)",
+                            each));
+    PQfinish(conn);
+    cr_assert_not_null(all, "no table is %s", which);
+    return all;
 }
 
 static void
@@ -257,6 +308,22 @@ server_program_wait(struct server_program *p)
     run.output = caught(p->out_fd);
     run.errors = caught(p->err_fd);
     return run;
+}
+
+void
+server_program_await(const struct server_program *p, const char *text)
+{
+    uint64_t deadline = clock_ms() + AWAIT_MS;
+    char said[4096];
+    ssize_t n;
+
+    do {
+        cr_assert_lt(clock_ms(), deadline, "it never says: %s", text);
+        usleep(POLL_MS * 1000);
+        n = pread(p->err_fd, said, sizeof said - 1, 0);
+        cr_assert_geq(n, 0);
+        said[n] = '\0';
+    } while (!strstr(said, text));
 }
 
 struct server_run

@@ -61,6 +61,9 @@ void server_sql(const char *conninfo, const char *sql);
    NULL for SQL's NULL or no row. */
 const char *server_value(const char *conninfo, const char *sql);
 
+/* Wait until the query says "t"; two minutes at most. */
+void server_await(const char *conninfo, const char *condition);
+
 /* 150018 for 15.18. */
 int server_version(const char *conninfo);
 
@@ -79,6 +82,9 @@ void server_start(const char *server);
  * all tests that claim equality.  The name is given as SQL wants it, quoted.
  */
 const char *server_fingerprint(const char *conninfo, const char *table);
+/* Those of all tables that the condition on pg_class chooses, which must be
+   some; a line each, with the name.  Cheaper than one by one. */
+const char *server_fingerprints(const char *conninfo, const char *which);
 
 /* Run a program (argv ends in NULL) and wait; output is caught, and lives as
    long as the test. */
@@ -96,6 +102,8 @@ struct server_program {
 };
 struct server_program server_program_start(const char *const argv[]);
 struct server_run server_program_wait(struct server_program *p);
+/* Wait until its stderr (the first 4 kB) has the text; two minutes at most. */
+void server_program_await(const struct server_program *p, const char *text);
 
 /* The pghaul under test. */
 const char *server_pghaul(void);

@@ -64,12 +64,8 @@ kill_when_staged(const char *const words[], const char *dir, int signal,
                  struct server_program *ret)
 {
     struct server_program p = server_program_start(words);
-    char command[512];
 
-    snprintf(command, sizeof command,
-             "ls %s/data/tables/*/*.lz4 >/dev/null 2>&1", dir);
-    while (system(command) != 0)
-        usleep(1000);
+    moves_wait_until_staged(dir);
     kill(p.pid, signal);
     *ret = p;
 }

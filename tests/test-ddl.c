@@ -193,11 +193,8 @@ static struct server_program
 half_an_export(const char *const command[], const char *run_dir)
 {
     struct server_program p = server_program_start(command);
-    const char *look = server_process_text(
-        "ls %s/data/tables/*/*.lz4 >/dev/null 2>&1", run_dir);
 
-    while (system(look) != 0)
-        usleep(1000);
+    moves_wait_until_staged(run_dir);
     kill(p.pid, SIGSTOP);
     return p;
 }

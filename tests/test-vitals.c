@@ -286,12 +286,7 @@ status_measured(const char *run_dir)
 static void
 kill_when_staged(struct server_program *p, const char *run_dir)
 {
-    const char *sign = moves_path(run_dir, "data/tables/*/*.lz4");
-    char command[512];
-
-    snprintf(command, sizeof command, "ls %s >/dev/null 2>&1", sign);
-    while (system(command) != 0)
-        usleep(1000);
+    moves_wait_until_staged(run_dir);
     kill(p->pid, SIGKILL);
     server_program_wait(p);
 }
