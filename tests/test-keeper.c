@@ -9,6 +9,7 @@
 #include "io/clock.h"
 #include "loader/source/keeper/keeper.h"
 #include "tests/moves.h"
+#include "tests/server_process.h"
 
 SERVERS({"source"}, {"target"})
 
@@ -39,13 +40,9 @@ half_an_export(const char *source, const char *run_dir)
 {
     struct server_program p =
         server_program_start(export_words(source, run_dir));
-    const char *sign = moves_path(run_dir, "data/tables/*/*.lz4");
     struct keeper_look keeper;
-    char command[512];
 
-    snprintf(command, sizeof command, "ls %s >/dev/null 2>&1", sign);
-    while (system(command) != 0)
-        usleep(1000);
+    moves_wait_until_staged(run_dir);
     kill(p.pid, SIGKILL);
     cr_assert_eq(server_program_wait(&p).status, 128 + SIGKILL);
     cr_assert_eq(look(run_dir, &keeper), 0, "no keeper was left behind");
@@ -55,13 +52,7 @@ half_an_export(const char *source, const char *run_dir)
 static void
 wait_for(const char *conninfo, const char *sql, const char *value)
 {
-    uint64_t deadline = clock_ms() + 15000;
-    const char *is;
-
-    while (strcmp(is = server_value(conninfo, sql), value) != 0) {
-        cr_assert_lt(clock_ms(), deadline, "%s: %s", sql, is);
-        usleep(50000);
-    }
+    server_await(conninfo, server_process_text("SELECT (%s) = %s", sql, value));
 }
 
 static const char n_keeping[] =

@@ -88,13 +88,6 @@ Test(resume, load_killed_again_and_again_comes_to_its_end)
     moves_assert_equal(source, target);
 }
 
-static void
-await(const char *conninfo, const char *condition)
-{
-    while (strcmp(server_value(conninfo, condition), "t") != 0)
-        usleep(1000);
-}
-
 Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end,
      .timeout = 120)
 {
@@ -108,9 +101,9 @@ Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end,
 
     moves_export(source, run_dir);
     p = server_program_start(command);
-    await(target, "SELECT to_regclass('shop.orders') IS NOT NULL");
-    await(target,
-          "SELECT count(*) > 0 FROM pghaul.ledger WHERE kind = 'chunk'");
+    server_await(target, "SELECT to_regclass('shop.orders') IS NOT NULL");
+    server_await(target,
+                 "SELECT count(*) > 0 FROM pghaul.ledger WHERE kind = 'chunk'");
     server_crash("target");
     usleep(300 * 1000);
     server_start("target");
@@ -183,7 +176,7 @@ Test(resume, export_does_not_wait_for_who_waits_for_it)
     moves_wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
                              " WHERE query LIKE 'COPY %late%'"
                              " AND wait_event_type = 'Lock'");
-    usleep(11 * 1000 * 1000);
+    server_program_await(&p, "trying again");
     server_sql(source, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
                        " WHERE query LIKE 'ALTER %'");
     server_program_wait(&waiter);
@@ -223,14 +216,18 @@ Test(resume, second_process_is_told_who_is_at_work)
     /* The first waits for this lock, and holds the directory meanwhile. */
     holder = server_program_start((const char *const[]){
         moves_path(server_bin_dir(), "psql"), "-qd", source, "-c",
-        "BEGIN; LOCK TABLE shop.orders; SELECT pg_sleep(3)", NULL});
-    usleep(500 * 1000);
+        "BEGIN; LOCK TABLE shop.orders; SELECT pg_sleep(600)", NULL});
+    moves_wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity"
+                             " WHERE query LIKE '%pg_sleep(600)' AND"
+                             " wait_event = 'PgSleep'");
     first = server_program_start(command);
-    usleep(700 * 1000);
+    moves_wait_until(source, "SELECT count(*) > 0 FROM pg_locks"
+                             " WHERE NOT granted");
     run = server_run(command);
     snprintf(in_use, sizeof in_use, "is in use by process %d", (int)first.pid);
     cr_assert_eq(run.status, 6, "%s", run.errors);
     cr_assert_not_null(strstr(run.errors, in_use), "%s", run.errors);
-    cr_assert_eq(server_program_wait(&first).status, 0);
+    server_terminate(source, "wait_event = 'PgSleep'");
     server_program_wait(&holder);
+    cr_assert_eq(server_program_wait(&first).status, 0);
 }
