@@ -19,6 +19,7 @@ FLOORS = [
     {"source/capture", "source/check", "proof"},
     {"source/keeper"},
     {"source/guard", "source/plan", "target"},
+    {"inventory"},
     {"bag"},
     {"catalog", "work"},
     {"progress", "run"},

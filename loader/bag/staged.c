@@ -56,6 +56,25 @@ staged_check(const struct run_dir *dir, const char *name,
     return r ? r : compare(name, found, sha256, err);
 }
 
+int
+staged_open_document(struct reader **ret, const struct run_dir *dir,
+                     const char *name, const unsigned char sha256[32],
+                     struct err *err)
+{
+    cleanup_(reader_freep) struct reader *file = NULL;
+    unsigned char found[32];
+    int r;
+
+    r = open_file(&file, dir, name, err);
+    if (!r)
+        r = reader_sha256(file, found, err);
+    if (!r)
+        r = compare(name, found, sha256, err);
+    if (!r)
+        *ret = take(file);
+    return r;
+}
+
 static int
 check_bytes(struct reader *file, const struct catalog_chunk *k, struct err *err)
 {

@@ -18,6 +18,11 @@ int staged_digest(const struct run_dir *dir, const char *name,
 int staged_check(const struct run_dir *dir, const char *name,
                  const unsigned char sha256[32], struct err *err);
 
+/* The same, and opened; one of the documents that describe the run. */
+int staged_open_document(struct reader **ret, const struct run_dir *dir,
+                         const char *name, const unsigned char sha256[32],
+                         struct err *err);
+
 /* Opens the file and reads all of it once; ERR_CORRUPT names the file. */
 int staged_open(struct reader **ret, const struct run_dir *dir,
                 const struct catalog_chunk *k, struct err *err);

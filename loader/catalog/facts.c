@@ -19,6 +19,7 @@ static const char *const document_files[] = {
     [FACTS_POST_DATA] = "schema/post-data.sql",
     [FACTS_ROLES] = "roles.sql",
     [FACTS_DATABASE] = "database.sql",
+    [FACTS_INVENTORY] = "inventory.tsv",
 };
 
 const char *

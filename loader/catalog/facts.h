@@ -25,6 +25,7 @@ enum facts_document {
     FACTS_POST_DATA, /* schema/post-data.sql */
     FACTS_ROLES,     /* roles.sql */
     FACTS_DATABASE,  /* database.sql */
+    FACTS_INVENTORY, /* inventory.tsv */
     FACTS_N_DOCUMENTS,
 };
 

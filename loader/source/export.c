@@ -9,6 +9,7 @@
 #include "loader/bag/seal.h"
 #include "loader/bag/staged.h"
 #include "loader/catalog/large_objects.h"
+#include "loader/inventory/inventory.h"
 #include "loader/pg/conninfo.h"
 #include "loader/pg/pooler.h"
 #include "loader/pg/session.h"
@@ -19,6 +20,7 @@
 #include "loader/source/guard/watch.h"
 #include "loader/source/keeper/keeper.h"
 #include "loader/source/keeper/slot_watch.h"
+#include "loader/source/plan/left_out.h"
 #include "loader/source/plan/where.h"
 #include "loader/source/roles.h"
 #include "loader/source/schema_dump.h"
@@ -195,8 +197,19 @@ clean_up(struct export *x, struct err *err)
     return r ? r : run_dir_sweep(x->dir, keep_nothing, NULL, &n, err);
 }
 
+/* What the database consists of, for who compares it with others. */
 static int
-dump_schema(struct export *x, const struct keeper_look *keeper, struct err *err)
+write_inventory(struct export *x, struct facts *now, struct err *err)
+{
+    cleanup_(freep) char *gone = left_out_gone(x->params.selection);
+
+    return gone ? inventory_write(x->dir, x->session, gone, now, err)
+                : err_nomem(err);
+}
+
+static int
+dump_schema(struct export *x, const struct keeper_look *keeper,
+            struct facts *now, struct err *err)
 {
     const struct schema_dump_params p = {
         .conninfo = x->params.conninfo,
@@ -206,9 +219,13 @@ dump_schema(struct export *x, const struct keeper_look *keeper, struct err *err)
         .stop = x->params.stop,
     };
 
+    int r;
+
     progress_phase_begin(x->params.progress, "schema");
-    return progress_phase_end(x->params.progress, schema_dump(x->dir, &p, err),
-                              err);
+    r = write_inventory(x, now, err);
+    if (!r)
+        r = schema_dump(x->dir, &p, err);
+    return progress_phase_end(x->params.progress, r, err);
 }
 
 /* What is to be copied, and the schema, out of the keeper's snapshot. */
@@ -227,7 +244,7 @@ plan(struct export *x, const struct keeper_look *keeper, struct facts *now,
         r = roles_write(x->dir, x->session, now, err);
     if (progress_phase_end(x->params.progress, r, err))
         return r;
-    return dump_schema(x, keeper, err);
+    return dump_schema(x, keeper, now, err);
 }
 
 static int

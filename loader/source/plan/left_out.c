@@ -173,6 +173,12 @@ left_out_record(const struct selection *selection, struct session *s,
     return result ? result : each(&r, s, list_gone, visit_gone, err);
 }
 
+char *
+left_out_gone(const struct selection *selection)
+{
+    return selection_query(selection, LEFT_OUT_GONE);
+}
+
 /* ---- for pg_dump ---- */
 
 /*

@@ -24,6 +24,10 @@
 int left_out_record(const struct selection *selection, struct session *s,
                     struct catalog *c, struct err *err);
 
+/* A WITH clause that finds "gone": what is left out and what goes with it, as
+   inventory.h takes it.  The caller frees; NULL: no memory. */
+char *left_out_gone(const struct selection *selection);
+
 /* Options of pg_dump, and what to free; begins as {0}. */
 struct left_out_options {
     char **words; /* ends in NULL; NULL when there are none */
