@@ -44,6 +44,14 @@ digest_parse(const char *hex, struct digest *ret)
     return 0;
 }
 
+struct digest
+digest_row(const void *data, size_t len)
+{
+    XXH128_hash_t h = XXH3_128bits(data, len);
+
+    return (struct digest){.n_rows = 1, .sum_lo = h.low64, .sum_hi = h.high64};
+}
+
 struct digester {
     struct digest digest;
     XXH3_state_t *state; /* of a row that comes in pieces */

@@ -33,6 +33,9 @@ void digest_hex(const struct digest *d, char ret[DIGEST_HEX]);
 /* The sum; n_rows stays.  0, or -1 when it is not 32 hexadecimal digits. */
 int digest_parse(const char *hex, struct digest *ret);
 
+/* Of one row that is at hand in one piece: n_rows is 1. */
+struct digest digest_row(const void *data, size_t len);
+
 /* Takes rows as they come out of copy_rows, in pieces where they must. */
 struct digester;
 

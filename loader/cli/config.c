@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -459,6 +460,8 @@ config_read(struct config **ret, const char *path, struct err *err)
     r = open_file(c, &fd, err);
     if (!r)
         r = read_bytes(fd, path, text, &len, err);
+    if (!r && !EVP_Digest(text, len, c->sha256, NULL, EVP_sha256(), NULL))
+        r = err_set(err, ERR_SYSTEM, "could not compute a SHA-256 digest");
     if (!r)
         r = parse(c, text, len, err);
     if (!r)

@@ -51,7 +51,8 @@ struct config {
     char *path;
     struct config_entry *entries; /* in the order of the file */
     size_t n_entries;
-    int is_private; /* nobody but its owner may read the file */
+    int is_private;           /* nobody but its owner may read the file */
+    unsigned char sha256[32]; /* of the file */
 };
 
 /* ERR_USAGE: what stands in it; ERR_SYSTEM: it cannot be read. */

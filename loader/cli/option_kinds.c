@@ -269,6 +269,29 @@ option_parse_count(const struct option_row *row, const char *text, void *field,
     return 0;
 }
 
+/* Per cent, with at most four digits behind the point: of a million. */
+int
+option_parse_share(const struct option_row *row, const char *text, void *field,
+                   struct err *err)
+{
+    uint64_t whole, part = 0, scale = 10000;
+    char *end;
+    int r = parse_digits(text, &whole, &end);
+
+    if (!r && *end == '.')
+        for (end++; isdigit((unsigned char)*end) && scale > 1; end++) {
+            scale /= 10;
+            part += (uint64_t)(*end - '0') * scale;
+        }
+    if (r || strcmp(end, "%") != 0 || whole > 100 || whole * 10000 + part < 1 ||
+        whole * 10000 + part > 1000000) {
+        fail_value(row, text, err);
+        return err_hint(err, "Give a share like \"1%%\" or \"0.01%%\".");
+    }
+    *(uint32_t *)field = (uint32_t)(whole * 10000 + part);
+    return 0;
+}
+
 /* The field is an enum without negative values, for which all compilers that
    we know use unsigned. */
 static_assert(sizeof(enum option_format) == sizeof(unsigned), "enum size");

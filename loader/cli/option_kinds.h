@@ -19,6 +19,7 @@ OPTION_KIND(jobs);
 OPTION_KIND(size);
 OPTION_KIND(duration);
 OPTION_KIND(count);
+OPTION_KIND(share);
 OPTION_KIND(choice);
 OPTION_KIND(flag);
 OPTION_KIND(slot);

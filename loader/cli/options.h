@@ -82,6 +82,7 @@ struct option_list {
 #define OPTION_FIELD_size(field) uint64_t field
 #define OPTION_FIELD_duration(field) uint64_t field /* milliseconds */
 #define OPTION_FIELD_count(field) uint64_t field
+#define OPTION_FIELD_share(field) uint32_t field /* of a million */
 #define OPTION_FIELD_choice(field) enum option_##field field
 #define OPTION_FIELD_flag(field) int field
 #define OPTION_FIELD_list(field) struct option_list field

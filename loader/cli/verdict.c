@@ -5,15 +5,27 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "formats/hex.h"
 #include "formats/manifest.h"
 #include "io/printable.h"
+#include "loader/cli/config.h"
 #include "loader/progress/quantity.h"
+#include "loader/proof/row_text.h"
+#include "loader/proof/sampling.h"
 
 int
-verdict_begin(struct verdict *v, struct workplace *w, struct err *err)
+verdict_begin(struct verdict *v, struct workplace *w,
+              const struct proof_pair *pair, const struct accept *accept,
+              struct err *err)
 {
-    *v = (struct verdict){.workplace = w, .names = {"bag", "target"}};
+    *v = (struct verdict){.workplace = w, .accept = accept};
+    for (int end = 0; end < PROOF_ENDS; end++)
+        v->names[end] = proof_side_name(pair->at[end]);
+    v->rows = json_array();
+    if (!v->rows)
+        return err_nomem(err);
     if (!w->ctx->options->json)
         return 0;
     v->json = tmpfile();
@@ -28,7 +40,11 @@ verdict_clear(struct verdict *v)
     if (v->json)
         fclose(v->json);
     v->json = NULL;
+    json_decref(v->rows);
+    v->rows = NULL;
 }
+
+/* ---- tables and their rows, as JSON ---- */
 
 static json_t *
 side_json(const struct digest *d)
@@ -46,55 +62,218 @@ text_json(const char *text)
 {
     char shown[PRINTABLE_SIZE(1024)];
 
-    return json_string(printable(shown, sizeof shown, text));
+    return text ? json_string(printable(shown, sizeof shown, text))
+                : json_null();
+}
+
+static json_t *
+layers_json(unsigned layers)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < PROOF_N_LAYERS; i++)
+        if (layers & 1u << i)
+            json_array_append_new(list, json_string(proof_layer_name(i)));
+    return list;
 }
 
 static void
-print_json(struct verdict *v, const struct proof_table *result)
+add_numbers(const struct verdict *v, const struct proof_table *t, json_t *to)
 {
-    json_t *t = json_object();
+    json_object_set_new(to, "missing", manifest_u64_json(t->rows.n_missing));
+    json_object_set_new(to, "extra", manifest_u64_json(t->rows.n_extra));
+    json_object_set_new(to, "differing",
+                        manifest_u64_json(t->rows.n_differing));
+    json_object_set(to, "shown", v->rows);
+}
 
-    json_object_set_new(t, "schema", text_json(result->schema));
-    json_object_set_new(t, "name", text_json(result->name));
-    json_object_set_new(t, "verdict",
-                        json_string(proof_verdict_name(result->verdict)));
-    if (result->reason)
-        json_object_set_new(t, "reason", text_json(result->reason));
+static json_t *
+table_json(const struct verdict *v, const struct proof_table *t)
+{
+    json_t *o = json_object(), *rows;
+
+    json_object_set_new(o, "schema", text_json(t->schema));
+    json_object_set_new(o, "name", text_json(t->name));
+    json_object_set_new(o, "verdict",
+                        json_string(proof_verdict_name(t->verdict)));
+    if (t->reason)
+        json_object_set_new(o, "reason", text_json(t->reason));
+    if (t->accepted)
+        json_object_set_new(o, "accepted_by", text_json(t->accepted));
     for (int end = 0; end < PROOF_ENDS; end++)
-        if (result->is_there[end] && result->verdict != PROOF_FAILED)
-            json_object_set_new(t, v->names[end], side_json(&result->at[end]));
+        if (t->layers && t->is_there[end])
+            json_object_set_new(o, v->names[end], side_json(&t->at[end]));
+    json_object_set_new(o, "layers", layers_json(t->layers));
+    if (t->sample_ppm)
+        json_object_set_new(o, "sample_percent",
+                            json_real(t->sample_ppm / 10000.0));
+    if (t->rows.is_known) {
+        rows = json_object();
+        add_numbers(v, t, rows);
+        json_object_set_new(o, "rows", rows);
+    }
+    json_object_set_new(o, "bytes", manifest_u64_json(t->n_bytes));
+    json_object_set_new(o, "milliseconds", manifest_u64_json(t->ms));
+    return o;
+}
+
+static void
+print_json(struct verdict *v, const struct proof_table *table)
+{
+    json_t *o = table_json(v, table);
 
     fputs(v->n_told++ ? ",\n    " : "\n    ", v->json);
-    json_dumpf(t, v->json, JSON_COMPACT);
-    json_decref(t);
+    json_dumpf(o, v->json, JSON_COMPACT);
+    json_decref(o);
+}
+
+static json_t *
+values_json(const struct verdict *v, const struct proof_row *row)
+{
+    json_t *all = json_object();
+
+    for (unsigned i = 0; i < row->n_columns; i++) {
+        json_t *one = json_object();
+        char name[PRINTABLE_SIZE(64)];
+
+        for (int end = 0; end < PROOF_ENDS; end++)
+            json_object_set_new(one, v->names[end],
+                                text_json(row->columns[i].at[end]));
+        printable(name, sizeof name, row->columns[i].column);
+        json_object_set_new(all, name, one);
+    }
+    return all;
 }
 
 void
-verdict_table(void *arg, const struct proof_table *result)
+verdict_row(void *arg, const struct proof_row *row)
+{
+    struct verdict *v = arg;
+    json_t *o = json_object();
+
+    json_object_set_new(o, "what", json_string(proof_row_kind_name(row->kind)));
+    json_object_set_new(o, "key", text_json(row->key));
+    if (row->n > 1)
+        json_object_set_new(o, "times", manifest_u64_json(row->n));
+    if (row->kind == PROOF_ROW_DIFFERING)
+        json_object_set_new(o, "columns", values_json(v, row));
+    json_array_append_new(v->rows, o);
+}
+
+/* ---- the same for people ---- */
+
+static void
+print_value(FILE *f, const json_t *value, const char *side)
+{
+    const char *text = json_string_value(value);
+
+    fprintf(f, "%s%s%s in the %s", row_text_quote(text), text ? text : "NULL",
+            row_text_quote(text), side);
+}
+
+static void
+name_row(const struct verdict *v, json_t *row)
+{
+    const char *column, *mark = ":";
+    json_t *values;
+    char *line = NULL;
+    size_t len;
+    FILE *f = open_memstream(&line, &len);
+
+    if (!f)
+        return;
+    fprintf(f, "  %s: %s", json_string_value(json_object_get(row, "what")),
+            json_string_value(json_object_get(row, "key")));
+    if (json_object_get(row, "times"))
+        fputs(", more than once", f);
+    json_object_foreach(json_object_get(row, "columns"), column, values)
+    {
+        fprintf(f, "%s %s is ", mark, column);
+        print_value(f, json_object_get(values, v->names[PROOF_LEFT]),
+                    v->names[PROOF_LEFT]);
+        fputs(", ", f);
+        print_value(f, json_object_get(values, v->names[PROOF_RIGHT]),
+                    v->names[PROOF_RIGHT]);
+        mark = ";";
+    }
+    if (fclose(f) == 0)
+        progress_note(v->workplace->progress, "%s", line);
+    free(line);
+}
+
+static void
+name_difference(const struct verdict *v, const struct proof_table *t)
+{
+    struct progress *p = v->workplace->progress;
+    size_t i;
+    json_t *row;
+
+    progress_note(p, "%s.%s: %s%s%s", t->schema, t->name, t->reason,
+                  t->accepted ? "; accepted by " : "",
+                  t->accepted ? t->accepted : "");
+    if (t->rows.is_known)
+        progress_note(p,
+                      "  rows: %" PRIu64 " missing, %" PRIu64 " extra, %" PRIu64
+                      " differing",
+                      t->rows.n_missing, t->rows.n_extra, t->rows.n_differing);
+    json_array_foreach(v->rows, i, row) name_row(v, row);
+}
+
+void
+verdict_table(void *arg, const struct proof_table *table)
 {
     struct verdict *v = arg;
 
     if (v->json)
-        print_json(v, result);
-    if (result->verdict != PROOF_EQUAL)
-        progress_note(v->workplace->progress, "%s.%s: %s", result->schema,
-                      result->name, result->reason);
-    v->n[result->verdict] += result->n_tables;
-    if (result->verdict == PROOF_EQUAL)
-        v->n_rows += result->at[PROOF_RIGHT].n_rows;
+        print_json(v, table);
+    if (table->verdict != PROOF_EQUAL)
+        name_difference(v, table);
+    json_array_clear(v->rows);
+    v->n[table->verdict] += table->n_tables;
+    if (table->verdict == PROOF_EQUAL)
+        v->n_rows += table->at[PROOF_RIGHT].n_rows;
+}
+
+/* ---- the end ---- */
+
+/* What was accepted beforehand, and the file that said so. */
+static json_t *
+accept_json(const struct verdict *v)
+{
+    const struct config *file = v->workplace->ctx->options->file;
+    json_t *o = json_object(), *rules = json_array();
+    char hex[2 * sizeof file->sha256 + 1];
+    const char *rule;
+
+    for (unsigned i = 0; (rule = accept_rule(v->accept, i)); i++)
+        json_array_append_new(rules, text_json(rule));
+    json_object_set_new(o, "rules", rules);
+    if (file) {
+        hex_encode(hex, file->sha256, sizeof file->sha256);
+        json_object_set_new(o, "config", text_json(file->path));
+        json_object_set_new(o, "config_sha256", json_string(hex));
+    }
+    return o;
 }
 
 static int
 end_json(const struct verdict *v, const struct facts *f, struct err *err)
 {
+    json_t *accept = accept_json(v);
     char piece[4096];
     size_t n;
 
     rewind(v->json);
-    fputs("{\n  \"tables\": [", stdout);
+    printf("{\n  \"left\": \"%s\",\n  \"right\": \"%s\",\n  \"tables\": [",
+           v->names[PROOF_LEFT], v->names[PROOF_RIGHT]);
     while ((n = fread(piece, 1, sizeof piece, v->json)) > 0)
         fwrite(piece, 1, n, stdout);
-    printf("\n  ],\n  \"run\": \"%s\"", f->run_id);
+    fputs("\n  ]", stdout);
+    if (f->run_id)
+        printf(",\n  \"run\": \"%s\"", f->run_id);
+    fputs(",\n  \"accept\": ", stdout);
+    json_dumpf(accept, stdout, JSON_COMPACT);
+    json_decref(accept);
     for (unsigned i = 0; i < PROOF_N_VERDICTS; i++)
         printf(",\n  \"%s\": %" PRIu64, proof_verdict_name(i), v->n[i]);
     fputs("\n}\n", stdout);
@@ -106,12 +285,18 @@ end_json(const struct verdict *v, const struct facts *f, struct err *err)
 static void
 end_text(const struct verdict *v)
 {
-    char rows[QUANTITY_SIZE], time[QUANTITY_SIZE];
+    const struct options *o = v->workplace->ctx->options;
+    char rows[QUANTITY_SIZE], time[QUANTITY_SIZE], which[64] = "every row";
 
-    printf("equal: %s in %" PRIu64 " table%s, every row, in %s\n",
+    if (o->sample && o->sample < SAMPLING_ALL)
+        snprintf(which, sizeof which, "a sample of %g%%", o->sample / 10000.0);
+    printf("equal: %s in %" PRIu64 " table%s, %s, in %s\n",
            quantity_rows(rows, v->n_rows), v->n[PROOF_EQUAL],
-           v->n[PROOF_EQUAL] == 1 ? "" : "s",
+           v->n[PROOF_EQUAL] == 1 ? "" : "s", which,
            quantity_duration(time, workplace_elapsed_ms(v->workplace)));
+    if (v->n[PROOF_ACCEPTED])
+        printf("accepted: %" PRIu64 " table%s, by rules set before\n",
+               v->n[PROOF_ACCEPTED], v->n[PROOF_ACCEPTED] == 1 ? "" : "s");
 }
 
 int

@@ -10,12 +10,15 @@
  * the tables and a failure leaves no half of it.
  */
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "io/err.h"
 #include "loader/catalog/facts.h"
 #include "loader/cli/workplace.h"
+#include "loader/proof/accept.h"
 #include "loader/proof/result.h"
+#include "loader/proof/side.h"
 
 struct verdict {
     struct workplace *workplace;   /* borrowed */
@@ -23,14 +26,20 @@ struct verdict {
     uint64_t n[PROOF_N_VERDICTS];  /* tables */
     uint64_t n_rows;               /* in equal tables */
     uint64_t n_told;
-    FILE *json; /* NULL without --json */
+    const struct accept *accept;
+    FILE *json;   /* NULL without --json */
+    json_t *rows; /* told, of the table that comes next */
 };
 
-int verdict_begin(struct verdict *v, struct workplace *w, struct err *err);
+/* The rules are borrowed. */
+int verdict_begin(struct verdict *v, struct workplace *w,
+                  const struct proof_pair *pair, const struct accept *accept,
+                  struct err *err);
 void verdict_clear(struct verdict *v);
 
 /* A struct proof_listener's; arg is the verdict. */
 void verdict_table(void *arg, const struct proof_table *result);
+void verdict_row(void *arg, const struct proof_row *row);
 
 /* 0 when every table of the run was read and is equal, else ERR_DIFFERS. */
 int verdict_end(struct verdict *v, const struct facts *f, struct err *err);

@@ -1,22 +1,86 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/proof/verify.h"
-#include "loader/bag/seal.h"
+#include "io/throttle.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/proving.h"
+#include "loader/cli/repair.h"
 #include "loader/cli/verdict.h"
+#include "loader/proof/accept.h"
+#include "loader/proof/sampling.h"
 
-enum { RANGE_SIZE = 128 << 20 };
+/* What the options ask for, made ready. */
+struct asked {
+    struct accept *accept;
+    struct throttle *throttle;
+    FILE *repair;
+};
 
 static int
-drive(struct workplace *w, const struct proof_pair *pair,
+read_rules(struct accept **ret, const struct options *o, struct err *err)
+{
+    int r = accept_new(ret, err);
+
+    for (unsigned i = 0; i < o->accept.n && !r; i++)
+        r = accept_add(*ret, o->accept.texts[i], err);
+    return r;
+}
+
+static int
+prepare(struct asked *a, const struct workplace *w,
+        const struct proof_pair *pair, struct err *err)
+{
+    const struct options *o = w->ctx->options;
+    int r = 0;
+
+    if (o->max_rate)
+        r = throttle_new(&a->throttle, o->max_rate, w->ctx->stop, err);
+    if (!r && o->repair_sql)
+        r = repair_open(&a->repair, o->repair_sql,
+                        proof_side_name(pair->at[PROOF_LEFT]),
+                        proof_side_name(pair->at[PROOF_RIGHT]), err);
+    return r;
+}
+
+static void
+asked_clear(struct asked *a)
+{
+    accept_free(a->accept);
+    throttle_free(a->throttle);
+    if (a->repair)
+        fclose(a->repair);
+}
+
+static int
+end_repair(struct asked *a, const struct workplace *w, const struct verify *v,
+           struct err *err)
+{
+    FILE *f = a->repair;
+
+    a->repair = NULL;
+    return f ? repair_close(f, w->ctx->options->repair_sql,
+                            verify_n_partly_repaired(v), err)
+             : 0;
+}
+
+static int
+drive(struct workplace *w, const struct proof_pair *pair, struct asked *a,
       struct verdict *verdict, struct err *err)
 {
+    const struct options *o = w->ctx->options;
     const struct proof_listener listener = {
         .table = verdict_table,
+        .row = verdict_row,
         .arg = verdict,
     };
     const struct verify_params p = {
         .pair = pair,
-        .jobs = w->ctx->options->jobs,
+        .jobs = o->jobs,
+        .deep = o->deep,
+        .sample_ppm = o->sample < SAMPLING_ALL ? o->sample : 0,
+        .n_shown = (unsigned)o->show,
+        .repair = a->repair,
+        .accept = a->accept,
+        .throttle = a->throttle,
         .listener = &listener,
     };
     cleanup_(verify_freep) struct verify *v = NULL;
@@ -29,76 +93,81 @@ drive(struct workplace *w, const struct proof_pair *pair,
         return r;
     lane = verify_lane(v);
     /* A table that could not be read is part of the verdict. */
-    return workplace_run(w, &lane, 1, &done, err);
+    r = workplace_run(w, &lane, 1, &done, err);
+    return r ? r : end_repair(a, w, v, err);
 }
 
 static int
-verify_against(struct workplace *w, const struct facts *f,
-               struct verdict *verdict, struct err *err)
+compare(struct workplace *w, struct proving *p, struct asked *a,
+        struct err *err)
 {
-    const struct proof_side_params bag = {
-        .name = "bag",
-        .dir = w->dir,
-        .catalog = w->catalog,
-        .facts = f,
-    };
-    const struct proof_side_params target = {
-        .name = "target",
-        .conninfo = w->ctx->options->target,
-        .side = SESSION_TARGET,
-        .encoding = f->encoding,
-        .plan = {.chunk_size = RANGE_SIZE},
-        .stop = w->ctx->stop,
-    };
-    cleanup_(proof_side_freep) struct proof_side *left = NULL;
-    cleanup_(proof_side_freep) struct proof_side *right = NULL;
+    struct verdict verdict = {0};
     int r;
 
-    r = proof_side_open(&left, &bag, err);
+    r = verdict_begin(&verdict, w, &p->pair, a->accept, err);
     if (!r)
-        r = proof_side_open(&right, &target, err);
-    return r ? r : drive(w, &(struct proof_pair){{left, right}}, verdict, err);
+        r = drive(w, &p->pair, a, &verdict, err);
+    if (!r)
+        r = verdict_end(&verdict, &p->facts, err);
+    verdict_clear(&verdict);
+    return r;
 }
 
 static int
 verify_run(struct workplace *w, struct err *err)
 {
-    struct verdict verdict = {0};
-    struct facts f = {0};
+    struct proving p = {0};
+    struct asked a = {0};
     int r;
 
-    r = facts_read(&f, w->catalog, err);
+    r = read_rules(&a.accept, w->ctx->options, err);
     if (!r)
-        r = facts_require_staged(&f, err);
+        r = proving_open(&p, w, err);
     if (!r)
-        r = seal_check(w->dir, err);
+        r = prepare(&a, w, &p.pair, err);
     if (!r)
-        r = verdict_begin(&verdict, w, err);
-    if (!r)
-        r = verify_against(w, &f, &verdict, err);
-    if (!r)
-        r = verdict_end(&verdict, &f, err);
-    verdict_clear(&verdict);
-    facts_clear(&f);
+        r = compare(w, &p, &a, err);
+    asked_clear(&a);
+    proving_close(&p);
     return r;
 }
 
+/* Between servers the directory is looked at only: the export may be at work
+   in it. */
 static int
 run(const struct command_context *ctx, struct err *err)
 {
-    return workplace_do(ctx, RUN_DIR_OPEN, verify_run, err);
+    const struct options *o = ctx->options;
+    int r = proving_check_options(o, err);
+
+    return r ? r
+             : workplace_do(
+                   ctx, o->source && o->target ? RUN_DIR_LOOK : RUN_DIR_OPEN,
+                   verify_run, err);
 }
 
 const struct command command_verify = {
     .name = "verify",
-    .summary = "prove that every row of the run is in the target",
+    .summary = "prove that two have the same rows, every one",
     .description =
-        "Reads every table of the target in one snapshot and compares the "
-        "number of rows, and the sum of the digests of all rows, with what "
-        "was computed when they were exported.  The order of rows does not "
-        "matter; a missing, doubled or changed row does.\n\n"
-        "The exit status is 0 only when every table was read and is equal.",
-    .requires = OPTION_SET(target) | OPTION_SET(dir),
-    .takes = OPTION_SET(jobs) | COPYING_TALK_OPTIONS,
+        "Compares two of these: what a run has staged (--dir), the source, the "
+        "target; or what two runs have staged (--dir, --other-dir).  Every "
+        "table is read in one snapshot a server, and the number of rows and "
+        "the sum of the digests of all rows are compared.  What a run has "
+        "staged need not be read: it was digested then.\n\n"
+        "Neither the order of rows nor that of columns matters; a missing, "
+        "doubled or changed row does.  The rows that differ are looked for "
+        "and counted, and of each table some are shown (--show).  With "
+        "--repair-sql the statements that would mend the target are written "
+        "to a file.\n\n"
+        "With --source, --target and --dir, the source is seen in the run's "
+        "own snapshot for as long as its keeper lives.\n\n"
+        "The exit status is 0 only when every table was read and is equal, or "
+        "differs by no more than --accept allows.",
+    .takes = OPTION_SET(target) | OPTION_SET(dir) | OPTION_SET(source) |
+             OPTION_SET(other_dir) | OPTION_SET(deep) | OPTION_SET(sample) |
+             OPTION_SET(show) | OPTION_SET(repair_sql) | OPTION_SET(accept) |
+             OPTION_SET(max_rate) | OPTION_SET(jobs) | SELECTING_OPTIONS |
+             COPYING_TALK_OPTIONS,
     .run = run,
 };

@@ -23,6 +23,8 @@ open_parts(struct workplace *w, enum run_dir_mode mode, struct err *err)
     const struct options *o = w->ctx->options;
     int r;
 
+    if (!o->dir)
+        return progress_new(&w->progress, style_of(o), err);
     r = run_dir_open(&w->dir, o->dir, mode, err);
     if (!r)
         r = catalog_open(&w->catalog, w->dir, mode != RUN_DIR_LOOK, err);
@@ -38,7 +40,7 @@ begin_log(struct workplace *w, enum run_dir_mode mode)
     const struct command_context *ctx = w->ctx;
     struct err err;
 
-    if (mode == RUN_DIR_LOOK)
+    if (mode == RUN_DIR_LOOK || !w->dir)
         return;
     if (events_open(&w->events, run_dir_fd(w->dir), &err))
         progress_note(w->progress, "there will be no log: %s", err.message);

@@ -17,7 +17,7 @@
 
 struct workplace {
     const struct command_context *ctx; /* borrowed */
-    struct run_dir *dir;
+    struct run_dir *dir; /* this and its catalogue: NULL without --dir */
     struct catalog *catalog;
     struct progress *progress;
     struct events *events; /* NULL where nothing is done but looking */

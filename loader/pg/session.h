@@ -101,6 +101,11 @@ enum { SESSION_VALUES_MAX = 8 };
 int session_exec_binary(struct session *s, const char *sql, unsigned n,
                         const struct session_value *values, struct err *err);
 
+/* The same for a query; its answer is text. */
+int session_query_binary(struct session *s, const char *sql, unsigned n,
+                         const struct session_value *values, PGresult **ret,
+                         struct err *err);
+
 /*
  * A query for many rows, handed over one by one so that memory stays
  * bounded; a row's visit that is not 0 ends it and is returned.

@@ -325,6 +325,14 @@ int
 session_exec_binary(struct session *s, const char *sql, unsigned n,
                     const struct session_value *values, struct err *err)
 {
+    return session_query_binary(s, sql, n, values, NULL, err);
+}
+
+int
+session_query_binary(struct session *s, const char *sql, unsigned n,
+                     const struct session_value *values, PGresult **ret,
+                     struct err *err)
+{
     const char *at[SESSION_VALUES_MAX];
     int lengths[SESSION_VALUES_MAX], formats[SESSION_VALUES_MAX];
     int r = check_ready(s, sql, err);
@@ -340,7 +348,7 @@ session_exec_binary(struct session *s, const char *sql, unsigned n,
     if (!PQsendQueryParams(s->conn, sql, (int)n, NULL, at, lengths, formats, 0))
         return fail(s, NULL, err);
     r = session_flush(s, err);
-    return r ? r : session_finish(s, NULL, err);
+    return r ? r : session_finish(s, ret, err);
 }
 
 int

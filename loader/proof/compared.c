@@ -12,6 +12,7 @@ compared_free(struct compared *c)
 {
     if (!c)
         return NULL;
+    sampling_clear(&c->sampling);
     table_pair_clear(&c->pair);
     free(c->reason);
     free(c);
@@ -204,32 +205,54 @@ count_tables(struct compared *c, struct catalog *catalog, struct err *err)
     return r == CATALOG_E_NONE ? 0 : r;
 }
 
+/* Of large objects, and of rows that are all the same, none is taken. */
 static int
-set_up(struct compared *c, const struct proof_pair *sides, int deep,
-       struct err *err)
+begin_sample(struct compared *c, struct err *err)
 {
+    const struct proof_pair *sides = c->params->sides;
+    struct session *s = proof_side_session(sides->at[PROOF_RIGHT]);
+
+    if (!c->params->sample_ppm || c->table->kind != CATALOG_TABLE ||
+        c->table->n_columns == 0)
+        return 0;
+    c->result.sample_ppm = c->params->sample_ppm;
+    return sampling_begin(&c->sampling,
+                          s ? s : proof_side_session(sides->at[PROOF_LEFT]),
+                          c->table, proof_side_encoding(sides->at[PROOF_LEFT]),
+                          c->params->sample_ppm, err);
+}
+
+static int
+set_up(struct compared *c, struct err *err)
+{
+    const struct proof_pair *sides = c->params->sides;
     enum proof_end end = c->pair.at[PROOF_LEFT] ? PROOF_LEFT : PROOF_RIGHT;
     int r;
 
     r = count_tables(c, proof_side_catalog(sides->at[end]), err);
     if (!r)
         r = check_pair(c, sides, err);
+    if (!r && !c->reason)
+        r = begin_sample(c, err);
     for (int i = 0; i < PROOF_ENDS && !r; i++)
-        if (c->pair.at[i] && !proof_side_is_server(sides->at[i]) && !deep)
+        if (c->pair.at[i] && !proof_side_is_server(sides->at[i]) &&
+            !c->params->deep && !c->sampling.table)
             r = add_bag(c, sides, i, err);
     return r;
 }
 
 int
-compared_new(struct compared **ret, const struct proof_pair *sides,
-             struct table_pair *pair, int deep, struct err *err)
+compared_new(struct compared **ret, const struct compared_params *p,
+             struct table_pair *pair, struct err *err)
 {
+    const struct proof_pair *sides = p->sides;
     cleanup_(compared_freep) struct compared *c = calloc(1, sizeof *c);
     const struct catalog_table *t;
     int r;
 
     if (!c)
         return err_nomem(err);
+    c->params = p;
     c->pair = *pair;
     *pair = (struct table_pair){0};
     t = c->table = c->pair.at[PROOF_LEFT] ? c->pair.at[PROOF_LEFT]
@@ -244,7 +267,7 @@ compared_new(struct compared **ret, const struct proof_pair *sides,
     if (t->kind == CATALOG_LARGE_OBJECTS &&
         proof_side_is_server(sides->at[PROOF_RIGHT]))
         c->result.is_there[PROOF_RIGHT] = 1;
-    r = set_up(c, sides, deep, err);
+    r = set_up(c, err);
     c->result.format = c->table->format;
     if (!r)
         *ret = take(c);
@@ -265,12 +288,15 @@ compared_is_all_out(const struct compared *c)
     return c->cut[PROOF_LEFT].is_over && c->cut[PROOF_RIGHT].is_over;
 }
 
-/* Whose catalogue says how the table is cut: large objects are cut as they
-   are on the left side, since its ranges are all the OIDs that there are. */
+/* Whose catalogue says how the table is cut: large objects of a server are cut
+   as they are on the left side, since its ranges are all the OIDs there are. */
 static enum proof_end
 cutter(const struct compared *c, enum proof_end end)
 {
-    return c->table->kind == CATALOG_LARGE_OBJECTS ? PROOF_LEFT : end;
+    return c->table->kind == CATALOG_LARGE_OBJECTS &&
+                   proof_side_is_server(c->params->sides->at[end])
+               ? PROOF_LEFT
+               : end;
 }
 
 static int
@@ -303,13 +329,13 @@ next_chunk(struct compared *c, struct catalog *catalog, enum proof_end end,
 /* A condition counts on the right only where other rows than ours are
    expected: in a table of an extension. */
 static void
-aim(const struct compared *c, const struct proof_pair *sides,
-    struct compared_range *range)
+aim(const struct compared *c, struct compared_range *range)
 {
     const struct catalog_table *at =
         range->chunk ? range->chunk->table : c->table;
     int is_right = range->end == PROOF_RIGHT;
 
+    range->sample = c->sampling.table ? &c->sampling : NULL;
     range->table = *c->table;
     if (!range->chunk || c->table->kind != CATALOG_TABLE)
         return;
@@ -317,14 +343,14 @@ aim(const struct compared *c, const struct proof_pair *sides,
     range->table.name = at->name;
     range->table.root_schema = range->table.root_name = NULL;
     range->table.condition = is_right && !at->extension ? NULL : at->condition;
-    (void)sides;
 }
 
 static int
-next_of(struct compared *c, const struct proof_pair *sides, enum proof_end end,
-        struct compared_range *ret, struct err *err)
+next_of(struct compared *c, enum proof_end end, struct compared_range *ret,
+        struct err *err)
 {
-    struct catalog *catalog = proof_side_catalog(sides->at[cutter(c, end)]);
+    struct catalog *catalog =
+        proof_side_catalog(c->params->sides->at[cutter(c, end)]);
     int r = 0;
 
     *ret = (struct compared_range){.end = end};
@@ -335,20 +361,19 @@ next_of(struct compared *c, const struct proof_pair *sides, enum proof_end end,
     if (r)
         return r;
     ret->n_bytes = ret->chunk ? ret->chunk->n_bytes : c->table->n_bytes;
-    aim(c, sides, ret);
+    aim(c, ret);
     return 0;
 }
 
 int
-compared_next(struct compared *c, const struct proof_pair *sides,
-              struct compared_range *ret, struct err *err)
+compared_next(struct compared *c, struct compared_range *ret, struct err *err)
 {
     for (int end = 0; end < PROOF_ENDS; end++) {
         int r;
 
         if (c->cut[end].is_over)
             continue;
-        r = next_of(c, sides, end, ret, err);
+        r = next_of(c, end, ret, err);
         if (r != CATALOG_E_NONE)
             return r;
         c->cut[end].is_over = 1;
@@ -356,12 +381,19 @@ compared_next(struct compared *c, const struct proof_pair *sides,
     return COMPARED_E_NONE;
 }
 
+void
+compared_rewind(struct compared *c)
+{
+    for (int end = 0; end < PROOF_ENDS; end++)
+        c->cut[end] = (struct compared_cut){0};
+}
+
 /* ---- the end ---- */
 
 int
-compared_judge(struct compared *c, const struct proof_pair *sides,
-               struct err *err)
+compared_judge(struct compared *c, struct err *err)
 {
+    const struct proof_pair *sides = c->params->sides;
     const struct digest *left = &c->result.at[PROOF_LEFT];
     const struct digest *right = &c->result.at[PROOF_RIGHT];
 

@@ -10,10 +10,18 @@
 #include "io/err.h"
 #include "loader/proof/reading.h"
 #include "loader/proof/result.h"
+#include "loader/proof/sampling.h"
 #include "loader/proof/side.h"
 #include "loader/proof/table_pairs.h"
 
+struct compared_params {
+    const struct proof_pair *sides; /* borrowed */
+    int deep;                       /* bags are read, too */
+    uint32_t sample_ppm;            /* 0: all rows */
+};
+
 struct compared {
+    const struct compared_params *params;
     struct compared *next; /* the owner's */
     struct table_pair pair;
     /* What is read: its columns in this order, in this format. */
@@ -24,7 +32,8 @@ struct compared {
         uint64_t table, chunk; /* the last that was handed out */
         int is_over;
     } cut[PROOF_ENDS];
-    unsigned n_out; /* tasks in work */
+    struct sampling sampling; /* of no table: none is taken */
+    unsigned n_out;           /* tasks in work */
 };
 
 /* A range of it to be read, on its way through a worker. */
@@ -32,22 +41,25 @@ struct compared_range {
     enum proof_end end;
     struct catalog_table table; /* shallow: what to read and how */
     struct catalog_chunk *chunk;
-    uint64_t n_bytes; /* estimate */
+    const struct sampling *sample; /* the compared's, or NULL */
+    uint64_t n_bytes;              /* estimate */
 };
 
 /*
  * Takes the tables over from pair.  With a verdict already when there is
  * nothing to be read: only one side has it, a column is missing...
  */
-int compared_new(struct compared **ret, const struct proof_pair *sides,
-                 struct table_pair *pair, int deep, struct err *err);
+int compared_new(struct compared **ret, const struct compared_params *p,
+                 struct table_pair *pair, struct err *err);
 struct compared *compared_free(struct compared *c);
 DEFINE_CLEANUP(struct compared *, compared_free)
 
 /* The next range; E_NONE when there is no more. */
 enum { COMPARED_E_NONE = 1 };
-int compared_next(struct compared *c, const struct proof_pair *sides,
-                  struct compared_range *ret, struct err *err);
+int compared_next(struct compared *c, struct compared_range *ret,
+                  struct err *err);
+/* Hand out all of it again, also of a bag. */
+void compared_rewind(struct compared *c);
 void compared_range_clear(struct compared_range *r);
 /* All has been handed out, or need not be. */
 int compared_is_all_out(const struct compared *c);
@@ -58,5 +70,4 @@ int compared_conclude(struct compared *c, enum proof_verdict verdict,
     __attribute__((format(printf, 4, 5)));
 
 /* All has been read: what do the digests say? */
-int compared_judge(struct compared *c, const struct proof_pair *sides,
-                   struct err *err);
+int compared_judge(struct compared *c, struct err *err);

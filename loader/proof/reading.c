@@ -24,6 +24,10 @@ struct visitor {
     int (*visit)(void *arg, const struct copy_piece *p, struct err *err);
     void *arg;
     uint64_t n_bytes;
+    /* Of a bag the sample is taken here. */
+    const struct sampling *sample;
+    struct copy_field *fields;
+    struct copy_row row;
 };
 
 int
@@ -90,6 +94,28 @@ reading_n_bytes(const struct reading *g)
 
 /* ---- bytes that have come ---- */
 
+/* Of a sample, whole rows. */
+static int
+visit_piece(struct visitor *v, const struct copy_piece *p, struct err *err)
+{
+    struct copy_piece whole = {.kind = COPY_ROW, .first = 1, .last = 1};
+    int r;
+
+    if (p->kind != COPY_ROW)
+        return 0;
+    if (!v->sample)
+        return v->visit(v->arg, p, err);
+    r = copy_row_add(&v->row, p, err);
+    if (r)
+        return r == COPY_ROW_E_MORE ? 0 : r;
+    r = sampling_has(v->sample, v->fields, &v->row, err);
+    if (r <= 0)
+        return r;
+    whole.data = v->row.data;
+    whole.len = v->row.len;
+    return v->visit(v->arg, &whole, err);
+}
+
 static int
 visit_bytes(struct reading *g, struct visitor *v, const void *data, size_t len,
             struct err *err)
@@ -99,7 +125,7 @@ visit_bytes(struct reading *g, struct visitor *v, const void *data, size_t len,
 
     copy_rows_feed(g->rows, data, len);
     while ((r = copy_rows_next(g->rows, &p, err)) == 0) {
-        r = p.kind == COPY_ROW ? v->visit(v->arg, &p, err) : 0;
+        r = visit_piece(v, &p, err);
         if (r)
             return r;
     }
@@ -160,7 +186,7 @@ read_server(struct reading *g, const struct reading_range *range,
         .lo = range->chunk ? range->chunk->lo : 0,
         .hi = range->chunk ? range->chunk->hi : CATALOG_OPEN_END,
         .condition = range->chunk ? range->chunk->condition : NULL,
-        .also = range->also,
+        .also = range->sample ? range->sample->condition : NULL,
     };
     cleanup_(freep) char *sql = NULL;
     struct session *s;
@@ -208,12 +234,20 @@ read_bag(struct reading *g, const struct reading_range *range,
     const struct proof_side *side = g->params.pair->at[range->end];
     const struct facts *f = proof_side_facts(side);
     cleanup_(reader_freep) struct reader *file = NULL;
+    cleanup_(freep) struct copy_field *fields = NULL;
     int r;
 
+    v->sample = range->sample;
+    v->fields = fields = calloc(range->table->n_columns + 1u, sizeof *fields);
+    if (!fields)
+        return err_nomem(err);
     r = staged_open(&file, proof_side_dir(side), range->chunk, err);
     if (!r)
         r = staged_begin(g->frames, file, range->chunk, f->run, f->lsn, err);
-    return r ? r : visit_frames(g, v, err);
+    if (!r)
+        r = visit_frames(g, v, err);
+    copy_row_clear(&v->row);
+    return r;
 }
 
 int

@@ -14,6 +14,7 @@
 #include "io/throttle.h"
 #include "loader/catalog/catalog.h"
 #include "loader/progress/progress.h"
+#include "loader/proof/sampling.h"
 #include "loader/proof/side.h"
 
 struct reading;
@@ -33,8 +34,7 @@ struct reading_range {
     const struct catalog_table *table;
     /* Blocks, OIDs, or a condition; or, in a bag, the chunk that was staged. */
     const struct catalog_chunk *chunk;
-    /* SQL: of these the rows for which it is true; NULL: all. */
-    const char *also;
+    const struct sampling *sample; /* of these rows these; NULL: all */
 };
 
 int reading_new(struct reading **ret, const struct reading_params *p,

@@ -47,7 +47,6 @@ plan(struct proof_side *s, struct err *err)
 
     p.selection = s->params.selection;
     p.only_rows = 1;
-    p.no_large_objects = s->params.side == SESSION_TARGET;
     r = catalog_open_scratch(&s->plan, err);
     if (!r)
         r = selection_prepare(s->params.selection, s->session, err);

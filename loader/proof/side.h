@@ -80,4 +80,6 @@ const struct facts *proof_side_facts(const struct proof_side *s);
 /* What is compared with what; borrowed by all who work on it. */
 struct proof_pair {
     struct proof_side *at[PROOF_ENDS];
+    int is_partial; /* the left one is a part only: what else the right one has
+                       is not asked for */
 };

@@ -181,9 +181,7 @@ next_of(struct table_pairs *p, enum proof_end end, struct catalog_table **ret,
 static int
 next_of_right(struct table_pairs *p, struct table_pair *pair, struct err *err)
 {
-    const struct facts *f = proof_side_facts(p->pair->at[PROOF_LEFT]);
-
-    if (f && f->selection && f->selection[0])
+    if (p->pair->is_partial)
         return CATALOG_E_NONE;
     return next_of(p, PROOF_RIGHT, &pair->at[PROOF_RIGHT], err);
 }

@@ -7,8 +7,8 @@
  * then those of the right side that nobody asked for.
  *
  * Tables below one root (catalog.h) are one pair, whatever the partitions of the
- * other side are: only the first of them comes.  A bag of a part of a database
- * says nothing of tables that only the other side has: then none of those come.
+ * other side are: only the first of them comes.  Where the left side is a part of
+ * a database only, those that only the right side has do not come.
  *
  * What was asked for is a bit a table of the right side.
  */

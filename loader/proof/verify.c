@@ -7,20 +7,26 @@
 #include "formats/digest.h"
 #include "io/clock.h"
 #include "loader/proof/compared.h"
+#include "loader/proof/narrow.h"
 #include "loader/proof/reading.h"
 #include "loader/proof/table_pairs.h"
 
 struct verify {
     struct verify_params params;
     struct table_pairs *pairs;
-    struct compared *tables; /* the first is the one being cut */
+    struct compared_params compared;
+    struct compared *tables;    /* the first is the one being cut */
+    struct compared *differing; /* their rows are to be looked for */
+    uint64_t n_partly_repaired;
     uint64_t begun_ms;
     uint64_t total; /* bytes, for the progress */
 };
 
+/* A range is read, or the rows that differ are looked for. */
 struct task {
     struct compared *of;
     struct compared_range range;
+    struct narrow *narrow; /* NULL: the range */
     struct digest found;
     uint64_t n_bytes; /* that were read */
 };
@@ -33,35 +39,132 @@ struct worker {
     unsigned seat;
 };
 
-/* ---- main thread ---- */
+/* ---- main thread: the end of a table ---- */
+
+/* Take it out of the list. */
+static void
+unlink_table(struct compared **list, struct compared *c)
+{
+    while (*list != c)
+        list = &(*list)->next;
+    *list = c->next;
+    c->next = NULL;
+}
 
 /* It is known what it is: say so and forget it. */
 static void
 close_table(struct verify *v, struct compared *c)
 {
-    struct compared **at = &v->tables;
+    struct proof_table *t = &c->result;
 
-    c->result.ms = clock_ms() - v->begun_ms - c->result.begun_ms;
-    proof_tell_table(v->params.listener, &c->result);
-    while (*at != c)
-        at = &(*at)->next;
-    *at = c->next;
+    t->ms = clock_ms() - v->begun_ms - t->begun_ms;
+    if (t->verdict == PROOF_DIFFERS || t->verdict == PROOF_MISSING)
+        t->accepted = accept_table(v->params.accept, t);
+    if (t->accepted)
+        t->verdict = PROOF_ACCEPTED;
+    proof_tell_table(v->params.listener, t);
     compared_free(c);
 }
 
 static int
 settle(struct verify *v, struct compared *c, struct err *err)
 {
-    int r = 0;
+    int was_read = !c->reason, r = 0;
 
     if (c->n_out > 0 || !compared_is_all_out(c))
         return 0;
-    if (!c->reason)
-        r = compared_judge(c, v->params.pair, err);
-    if (!r)
+    if (was_read)
+        r = compared_judge(c, err);
+    if (r)
+        return r;
+    unlink_table(&v->tables, c);
+    if (was_read && c->result.verdict == PROOF_DIFFERS) {
+        c->next = v->differing;
+        v->differing = c;
+    } else {
         close_table(v, c);
+    }
+    return 0;
+}
+
+/* ---- main thread: rows that differ ---- */
+
+static int
+copy_statements(FILE *from, FILE *to, struct err *err)
+{
+    char piece[16384];
+    size_t n;
+
+    rewind(from);
+    while ((n = fread(piece, 1, sizeof piece, from)) > 0)
+        fwrite(piece, 1, n, to);
+    return ferror(from) || ferror(to)
+               ? err_set(err, ERR_SYSTEM, "could not write the statements")
+               : 0;
+}
+
+/* What is in the way goes first. */
+static int
+record_repair(struct verify *v, const struct narrow *n, struct err *err)
+{
+    static const enum proof_row_kind order[] = {
+        PROOF_ROW_EXTRA, PROOF_ROW_DIFFERING, PROOF_ROW_MISSING};
+    int r = 0;
+
+    for (unsigned i = 0; i < PROOF_N_ROW_KINDS && !r; i++)
+        if (n->repair[order[i]])
+            r = copy_statements(n->repair[order[i]], v->params.repair, err);
+    v->n_partly_repaired += v->params.repair && n->is_partial;
     return r;
 }
+
+static int
+record_rows(struct verify *v, struct compared *c, struct narrow *n,
+            struct err *err)
+{
+    struct proof_table *t = &c->result;
+    int r = v->params.repair ? record_repair(v, n, err) : 0;
+
+    t->rows.is_known = 1;
+    t->rows.n_missing = n->n[PROOF_ROW_MISSING];
+    t->rows.n_extra = n->n[PROOF_ROW_EXTRA];
+    t->rows.n_differing = n->n[PROOF_ROW_DIFFERING];
+    t->rows.n_shown = n->n_rows;
+    for (unsigned i = 0; i < n->n_rows; i++) {
+        n->rows[i].row.schema = t->schema;
+        n->rows[i].row.name = t->name;
+        proof_tell_row(v->params.listener, &n->rows[i].row);
+    }
+    return r;
+}
+
+/* The rows of a table that differs. */
+static int
+next_search(struct verify *v, struct task *task, struct err *err)
+{
+    struct compared *c = v->differing;
+    int r;
+
+    task->of = c;
+    task->narrow = calloc(1, sizeof *task->narrow);
+    if (!task->narrow)
+        return err_nomem(err);
+    r = narrow_prepare(task->narrow, c, v->params.n_shown,
+                       v->params.repair != NULL, err);
+    if (r)
+        return r;
+    unlink_table(&v->differing, c);
+    c->next = v->tables; /* behind the one being cut */
+    if (v->tables) {
+        c->next = v->tables->next;
+        v->tables->next = c;
+    } else {
+        v->tables = c;
+    }
+    return 0;
+}
+
+/* ---- main thread ---- */
 
 static int
 open_next(struct verify *v, struct err *err)
@@ -72,7 +175,7 @@ open_next(struct verify *v, struct err *err)
 
     r = table_pairs_next(v->pairs, &pair, err);
     if (!r)
-        r = compared_new(&c, v->params.pair, &pair, v->params.deep, err);
+        r = compared_new(&c, &v->compared, &pair, err);
     table_pair_clear(&pair);
     if (r)
         return r;
@@ -92,8 +195,10 @@ next_range(struct verify *v, struct task *task, struct err *err)
     for (;;) {
         struct compared *c = v->tables;
 
+        if (v->differing)
+            return next_search(v, task, err);
         if (c && !compared_is_all_out(c)) {
-            r = compared_next(c, v->params.pair, &task->range, err);
+            r = compared_next(c, &task->range, err);
             task->of = c;
             if (r != COMPARED_E_NONE)
                 return r;
@@ -108,6 +213,18 @@ next_range(struct verify *v, struct task *task, struct err *err)
     }
 }
 
+static void
+free_task(void *task)
+{
+    struct task *k = task;
+
+    compared_range_clear(&k->range);
+    if (k->narrow)
+        narrow_clear(k->narrow);
+    free(k->narrow);
+    free(k);
+}
+
 static int
 fetch(void *arg, void **ret, struct err *err)
 {
@@ -118,7 +235,7 @@ fetch(void *arg, void **ret, struct err *err)
         return err_nomem(err);
     r = next_range(arg, task, err);
     if (r) {
-        free(task);
+        free_task(task);
         return r;
     }
     task->of->n_out++;
@@ -129,33 +246,53 @@ fetch(void *arg, void **ret, struct err *err)
 static int
 record(void *arg, void *task, struct err *err)
 {
+    struct verify *v = arg;
     struct task *k = task;
     struct compared *c = k->of;
+    int r;
 
-    digest_add(&c->result.at[k->range.end], &k->found);
     c->result.n_bytes += k->n_bytes;
     c->n_out--;
-    return settle(arg, c, err);
+    if (!k->narrow) {
+        digest_add(&c->result.at[k->range.end], &k->found);
+        return settle(v, c, err);
+    }
+    r = record_rows(v, c, k->narrow, err);
+    unlink_table(&v->tables, c);
+    close_table(v, c);
+    return r;
+}
+
+/* It is known that the table differs, and not how. */
+static int
+give_up_search(struct verify *v, struct compared *c, const struct err *why,
+               struct err *err)
+{
+    cleanup_(freep) char *reason = NULL;
+
+    if (asprintf(&reason, "%s (its rows could not be looked for: %s)",
+                 c->reason, why->message) < 0)
+        return err_nomem(err);
+    c->result.reason = reason;
+    unlink_table(&v->tables, c);
+    close_table(v, c);
+    return 0;
 }
 
 /* One range is enough to know. */
 static int
 give_up(void *arg, void *task, const struct err *why, struct err *err)
 {
-    struct compared *c = ((struct task *)task)->of;
+    struct task *k = task;
+    struct compared *c = k->of;
     int r;
 
+    c->n_out--;
+    if (k->narrow)
+        return give_up_search(arg, c, why, err);
     r = compared_conclude(c, PROOF_FAILED, err, "could not be read: %s",
                           why->message);
-    c->n_out--;
     return r ? r : settle(arg, c, err);
-}
-
-static void
-free_task(void *task)
-{
-    compared_range_clear(&((struct task *)task)->range);
-    free(task);
 }
 
 /* ---- worker thread ---- */
@@ -219,8 +356,8 @@ digest_range(struct worker *w, struct task *k, struct err *err)
         .end = k->range.end,
         .table = &k->range.table,
         .chunk = k->range.chunk,
+        .sample = k->range.sample,
     };
-    uint64_t before = reading_n_bytes(w->reading);
     int r;
 
     digester_reset(w->digester);
@@ -228,7 +365,6 @@ digest_range(struct worker *w, struct task *k, struct err *err)
     if (r)
         return r;
     k->found = digester_get(w->digester);
-    k->n_bytes = reading_n_bytes(w->reading) - before;
     return 0;
 }
 
@@ -238,16 +374,21 @@ work(void *arg, void *task, struct err *err)
     struct worker *w = arg;
     struct task *k = task;
     struct throttle *throttle = w->verify->params.throttle;
-    const struct catalog_table *t = &k->range.table;
+    const struct catalog_table *t =
+        k->narrow ? k->narrow->table : &k->range.table;
+    uint64_t before = reading_n_bytes(w->reading);
     char label[160];
     int r;
 
-    snprintf(label, sizeof label, "%s.%s", t->schema, t->name);
+    snprintf(label, sizeof label, "%s.%s%s", t->schema, t->name,
+             k->narrow ? " (rows)" : "");
     progress_begin(w->cell, label, k->range.n_bytes);
     progress_of(w->cell, t->id, 0);
     if (throttle)
         throttle_enter(throttle, w->seat);
-    r = digest_range(w, k, err);
+    r = k->narrow ? narrow_find(k->narrow, w->reading, err)
+                  : digest_range(w, k, err);
+    k->n_bytes = reading_n_bytes(w->reading) - before;
     if (throttle)
         throttle_leave(throttle, w->seat);
     progress_end(w->cell, r == 0);
@@ -303,6 +444,8 @@ verify_begin(struct verify **ret, const struct verify_params *p,
     if (!v)
         return err_nomem(err);
     v->params = *p;
+    v->compared = (struct compared_params){
+        .sides = p->pair, .deep = p->deep, .sample_ppm = p->sample_ppm};
     v->begun_ms = clock_ms();
     r = table_pairs_new(&v->pairs, p->pair, err);
     if (!r)
@@ -319,8 +462,8 @@ verify_free(struct verify *v)
 
     if (!v)
         return NULL;
-    while ((c = v->tables)) {
-        v->tables = c->next;
+    while ((c = v->tables ? v->tables : v->differing)) {
+        unlink_table(v->tables ? &v->tables : &v->differing, c);
         compared_free(c);
     }
     table_pairs_free(v->pairs);
@@ -337,4 +480,10 @@ verify_lane(struct verify *v)
         .n_workers = v->params.jobs,
         .total = v->total,
     };
+}
+
+uint64_t
+verify_n_partly_repaired(const struct verify *v)
+{
+    return v->n_partly_repaired;
 }

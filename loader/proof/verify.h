@@ -25,10 +25,12 @@
  */
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/throttle.h"
+#include "loader/proof/accept.h"
 #include "loader/proof/result.h"
 #include "loader/proof/side.h"
 #include "loader/work/lane.h"
@@ -39,8 +41,13 @@ struct verify;
 struct verify_params {
     const struct proof_pair *pair;
     unsigned jobs;
-    int deep;                  /* read the files of bags, too */
-    struct throttle *throttle; /* of the left side; NULL: none */
+    int deep;            /* read the files of bags, too */
+    uint32_t sample_ppm; /* rows of a million to be compared; 0: all */
+    unsigned n_shown;    /* rows that differ, of each table, at most */
+    FILE *repair;        /* statements that would mend the right side go here,
+                            which is a server; NULL: nobody wants them */
+    const struct accept *accept; /* NULL: nothing */
+    struct throttle *throttle;   /* of the left side; NULL: none */
     const struct proof_listener *listener;
 };
 
@@ -50,3 +57,6 @@ struct verify *verify_free(struct verify *v);
 DEFINE_CLEANUP(struct verify *, verify_free)
 
 struct lane verify_lane(struct verify *v);
+
+/* Tables whose differences were too many for all of their statements. */
+uint64_t verify_n_partly_repaired(const struct verify *v);
