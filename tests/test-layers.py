@@ -15,6 +15,7 @@ ALLOWED = {
 FLOORS = [
     {"main.c"},
     {"cli"},
+    {"cutover"},
     {"source", "handoff"},
     {"source/capture", "source/check", "proof"},
     {"source/keeper"},

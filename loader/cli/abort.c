@@ -4,6 +4,7 @@
 
 #include "loader/cli/confirm.h"
 #include "loader/cli/workplace.h"
+#include "loader/cutover/cutover.h"
 #include "loader/source/capture/capturing.h"
 #include "loader/source/keeper/keeper.h"
 #include "loader/target/abandon.h"
@@ -127,6 +128,67 @@ undo(struct workplace *w, const struct capture *m, struct err *err)
     return r ? r : capturing_undo(&u, w->catalog, err);
 }
 
+/* ---- what is at both ---- */
+
+static int
+refuse_one_side(const char *state, struct err *err)
+{
+    err_set(err, ERR_REFUSED, "the run has a cut-over that is %s", state);
+    return err_hint(err, "Give both --source and --target, or go back first: "
+                         "\"pghaul cutover --rollback\".");
+}
+
+static void
+hear(void *arg, const char *what)
+{
+    (void)arg;
+    puts(what);
+}
+
+static int
+undo_cutover(struct workplace *w, const struct facts *f, struct err *err)
+{
+    const struct options *o = w->ctx->options;
+    const struct cutover_params p = {
+        .source = o->source,
+        .target = o->target,
+        .ledger_schema = o->ledger_schema,
+        .facts = f,
+        .calls = {.tell = hear},
+    };
+    cleanup_(cutover_freep) struct cutover *c = NULL;
+    int r = cutover_open(&c, &p, w->catalog, err);
+
+    if (!r)
+        r = cutover_abandon(c, err);
+    if (!r)
+        puts("what the cut-over has left on both servers is taken away");
+    return r;
+}
+
+/* A run that is cut over is not to be given up without a word. */
+static int
+abandon_cutover(struct workplace *w, struct err *err)
+{
+    const struct options *o = w->ctx->options;
+    cleanup_(freep) char *state = NULL;
+    struct facts f = {0};
+    int r = cutover_state(w->catalog, &state, err);
+
+    if (r)
+        return r == CATALOG_E_NONE ? 0 : r;
+    if (strcmp(state, CUTOVER_FINISHED) == 0 ||
+        strcmp(state, CUTOVER_GIVEN_BACK) == 0)
+        return 0;
+    if (!o->source || !o->target)
+        return refuse_one_side(state, err);
+    r = facts_read(&f, w->catalog, err);
+    if (!r)
+        r = undo_cutover(w, &f, err);
+    facts_clear(&f);
+    return r;
+}
+
 /* ---- what is in the target ---- */
 
 static int
@@ -175,7 +237,9 @@ abort_run(struct workplace *w, struct err *err)
     struct capture m = {0};
     int had_keeper, r;
 
-    r = abandon(w, err);
+    r = abandon_cutover(w, err);
+    if (!r)
+        r = abandon(w, err);
     if (r)
         return r;
     r = end_keeper(w, err);

@@ -10,6 +10,7 @@
 #include "loader/bag/seal.h"
 #include "loader/catalog/capture.h"
 #include "loader/cli/account_source.h"
+#include "loader/cutover/cutover.h"
 #include "loader/progress/quantity.h"
 
 static void
@@ -70,6 +71,30 @@ print_capture(struct workplace *w, struct err *err)
     return 0;
 }
 
+/* "cutover": where it is, or null. */
+static int
+add_cutover(struct workplace *w, json_t *to, struct err *err)
+{
+    cleanup_(freep) char *state = NULL;
+    int r = cutover_state(w->catalog, &state, err);
+
+    if (r >= 0)
+        json_object_set_new(to, "cutover",
+                            r ? json_null() : json_string(state));
+    return r < 0 ? r : 0;
+}
+
+static int
+print_cutover(struct workplace *w, struct err *err)
+{
+    cleanup_(freep) char *state = NULL;
+    int r = cutover_state(w->catalog, &state, err);
+
+    if (r == 0)
+        printf("cut-over  %s\n", state);
+    return r < 0 ? r : 0;
+}
+
 enum account_scope { ACCOUNT_RUN, ACCOUNT_SOURCE_TOO };
 
 static int
@@ -99,6 +124,8 @@ print_json(struct workplace *w, const struct facts *f, const char *did,
     json_object_set_new(o, "sealed", json_boolean(seal_is_there(w->dir)));
     set_number(o, "milliseconds", workplace_elapsed_ms(w));
     r = add_capture(w, o, err);
+    if (!r && scope == ACCOUNT_SOURCE_TOO)
+        r = add_cutover(w, o, err);
     if (scope == ACCOUNT_SOURCE_TOO)
         account_source_json(w->dir, o);
     if (!r) {
@@ -185,6 +212,8 @@ account_status(struct workplace *w, const struct facts *f, struct err *err)
                    n.n_skipped, n.n_skipped_harmful);
     }
     r = print_capture(w, err);
+    if (!r)
+        r = print_cutover(w, err);
     if (pid)
         printf("at work   process %d\n", pid);
     account_source_print(w->dir);

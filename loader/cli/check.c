@@ -1,55 +1,17 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "io/cleanup.h"
-#include "io/printable.h"
+#include "loader/cli/findings_print.h"
 #include "loader/cli/selecting.h"
 #include "loader/source/check/preflight.h"
-
-static const char *const levels[] = {
-    [FINDING_OK] = "ok",
-    [FINDING_WARNING] = "warning",
-    [FINDING_ERROR] = "error",
-};
-
-enum { LEVEL_WIDTH = 9, NAME_WIDTH = 23, SHOWN = PRINTABLE_SIZE(1024) };
-
-static void
-print_findings(const struct findings *f, int quiet)
-{
-    char shown[SHOWN];
-
-    for (unsigned i = 0; i < f->n; i++) {
-        const struct finding *x = &f->list[i];
-
-        if (quiet && x->level == FINDING_OK)
-            continue;
-        printf("%-*s%-*s%s\n", LEVEL_WIDTH, levels[x->level], NAME_WIDTH,
-               x->name, printable(shown, sizeof shown, x->seen));
-        if (*x->advice)
-            printf("%*s%s\n", LEVEL_WIDTH + NAME_WIDTH, "",
-                   printable(shown, sizeof shown, x->advice));
-    }
-}
 
 static void
 print_json(const struct findings *f)
 {
-    char seen[SHOWN], advice[SHOWN];
-    json_t *list = json_array();
-    json_t *all = json_pack("{s:o}", "findings", list);
+    json_t *all = json_pack("{s:o}", "findings", findings_json(f));
 
-    for (unsigned i = 0; i < f->n; i++) {
-        const struct finding *x = &f->list[i];
-
-        json_array_append_new(
-            list, json_pack("{s:s,s:s,s:s,s:s}", "name", x->name, "level",
-                            levels[x->level], "seen",
-                            printable(seen, sizeof seen, x->seen), "advice",
-                            printable(advice, sizeof advice, x->advice)));
-    }
     json_dumpf(all, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(all);
@@ -78,7 +40,7 @@ run(const struct command_context *ctx, struct err *err)
     if (o->json)
         print_json(&f);
     else
-        print_findings(&f, o->quiet);
+        findings_print(&f, o->quiet);
     if (f.n_errors == 0)
         return 0;
     return err_set(err, ERR_REFUSED, "%u finding%s in the way of a copy",

@@ -50,6 +50,7 @@ extern const struct command command_export;
 extern const struct command command_load;
 extern const struct command command_clone;
 extern const struct command command_verify;
+extern const struct command command_cutover;
 extern const struct command command_status;
 extern const struct command command_abort;
 extern const struct command command_keeper;

@@ -54,6 +54,16 @@ enum option_replica_identity {
     OPTION_REPLICA_IDENTITY_FULL,
     OPTION_REPLICA_IDENTITY_SKIP,
 };
+enum option_verify {
+    OPTION_VERIFY_COUNTS,
+    OPTION_VERIFY_ROWS,
+    OPTION_VERIFY_NONE,
+};
+enum option_writers {
+    OPTION_WRITERS_WAIT,
+    OPTION_WRITERS_TERMINATE,
+    OPTION_WRITERS_REFUSE,
+};
 enum option_on_limit {
     OPTION_ON_LIMIT_SLOW,
     OPTION_ON_LIMIT_PAUSE,

@@ -368,13 +368,35 @@ ledger_find(const struct ledger *l, struct session *s, struct err *err)
     return lock_run(l, s, err);
 }
 
+/* The table of cut-overs is there since the first one. */
+static int
+forget_cutover(struct session *s, const char *schema, const char *run,
+               struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    cleanup_(session_freememp) char *name = NULL;
+    char table[160];
+    int r;
+
+    snprintf(table, sizeof table, "%s.cutover", schema);
+    name = session_literal(s, table);
+    if (!name)
+        return err_nomem(err);
+    snprintf(table, sizeof table, "SELECT pg_catalog.to_regclass(%s)", name);
+    r = session_query(s, table, &res, err);
+    if (r || PQgetisnull(res, 0, 0))
+        return r;
+    return session_execf(s, err, "DELETE FROM %s.cutover WHERE run = %s",
+                         schema, run);
+}
+
 static int
 forget_run(const struct ledger *l, struct session *s, const char *schema,
            struct err *err)
 {
     static const char *const tables[] = {"aside", "ledger", "unlogged", "run"};
     cleanup_(session_freememp) char *run = session_literal(s, l->run);
-    int r = run ? 0 : err_nomem(err);
+    int r = run ? forget_cutover(s, schema, run, err) : err_nomem(err);
 
     for (unsigned i = 0; i < sizeof tables / sizeof *tables && !r; i++)
         r = session_execf(s, err, "DELETE FROM %s.%s WHERE run = %s", schema,
@@ -395,9 +417,10 @@ drop_when_empty(struct session *s, const char *schema, struct err *err)
     if (r || PQntuples(res) > 0)
         return r;
     return session_execf(s, err,
+                         "DROP TABLE IF EXISTS %s.cutover;"
                          "DROP TABLE %s.aside, %s.ledger, %s.unlogged, %s.run;"
                          "DROP SCHEMA %s",
-                         schema, schema, schema, schema, schema);
+                         schema, schema, schema, schema, schema, schema);
 }
 
 int

@@ -10,6 +10,7 @@
  *                                                      post-data, step
  *       aside    what an existing target must get back: aside.h
  *       unlogged the same, unlogged: chunks of unlogged tables
+ *       cutover  steps of a cut-over: loader/cutover/step.h
  *
  * A row is written in the transaction that does what the row says.  So after
  * any failure, also of the target itself, the ledger is right, and nothing

@@ -430,6 +430,10 @@ undo(struct undoing *u, struct err *err)
     int r;
 
     r = session_open(&u->session, &p, err);
+    /* After a cut-over the database is read only by default. */
+    if (!r)
+        r = session_exec(u->session, "SET default_transaction_read_only = off",
+                         err);
     if (!r)
         r = require_same_source(u, err);
     if (!r)
