@@ -211,7 +211,7 @@ Test(keeper, clone_killed_goes_on_in_the_same_snapshot)
     struct server_run run = {.status = -1};
     struct server_program p;
 
-    for (unsigned ms = 300; run.status != 0 && ms < 20000; ms += 150) {
+    for (unsigned ms = 300; run.status != 0 && ms < 120000; ms += ms / 2) {
         p = server_program_start(command);
         usleep(ms * 1000);
         kill(p.pid, SIGKILL);

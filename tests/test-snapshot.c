@@ -135,7 +135,7 @@ Test(snapshot, sums_hold_when_the_exporter_is_killed_and_goes_on)
     struct server_run run = {.status = -1};
 
     start_writers(source, writers);
-    for (unsigned ms = 300; run.status != 0; ms += 100) {
+    for (unsigned ms = 300; run.status != 0; ms += ms / 2) {
         run = moves_kill(command, ms * 1000 + (unsigned)rand_r(&state) % 90000,
                          SIGKILL);
         cr_assert(run.status == 0 || run.status == 128 + SIGKILL, "%d: %s",
