@@ -6,7 +6,7 @@
 #include "formats/bag.h"
 #include "formats/hex.h"
 
-TestSuite(bag, .timeout = 20);
+TestSuite(bag, .timeout = 60);
 
 static char text[4096];
 static size_t used;

@@ -324,7 +324,7 @@ ParameterizedTestParameters(cli, second_signal_ends_what_waits)
 }
 
 ParameterizedTest(int *number, cli, second_signal_ends_what_waits,
-                  .timeout = 20)
+                  .timeout = 60)
 {
     struct server_program program =
         start_waiting_export((const char *const[]){NULL});
@@ -337,7 +337,7 @@ ParameterizedTest(int *number, cli, second_signal_ends_what_waits,
                  run.errors);
 }
 
-Test(cli, hang_up_that_nohup_ignores_stays_ignored, .timeout = 20)
+Test(cli, hang_up_that_nohup_ignores_stays_ignored, .timeout = 60)
 {
     static const char *const nohup[] = {"sh", "-c", "trap '' HUP; exec \"$@\"",
                                         "sh", NULL};
@@ -353,7 +353,7 @@ Test(cli, hang_up_that_nohup_ignores_stays_ignored, .timeout = 20)
 }
 
 Test(cli, nothing_that_is_opened_takes_the_place_of_a_closed_stderr,
-     .timeout = 20)
+     .timeout = 60)
 {
     static const char *const closed[] = {"sh", "-c", "exec \"$@\" 2>&-", "sh",
                                          NULL};

@@ -47,7 +47,7 @@ stop_twice(struct toy_task *t, struct err *err)
     return 0;
 }
 
-Test(drive_stop, second_interrupt_gives_up_what_is_in_hand, .timeout = 10)
+Test(drive_stop, second_interrupt_gives_up_what_is_in_hand, .timeout = 60)
 {
     struct drive_result result;
     struct toy toy;
@@ -67,7 +67,7 @@ fail_first_or_hang(struct toy_task *t, struct err *err)
                          : err_set(err, ERR_SYSTEM, "disk is full");
 }
 
-Test(drive_stop, worker_that_does_not_finish_is_interrupted, .timeout = 10)
+Test(drive_stop, worker_that_does_not_finish_is_interrupted, .timeout = 60)
 {
     struct drive_result result;
     struct toy toy;

@@ -11,7 +11,7 @@
 
 SERVERS({"source", .conf = LESS_WAL}, {"target", .conf = LESS_WAL})
 
-TestSuite(huge_rows, .timeout = 300);
+TestSuite(huge_rows, .timeout = 900);
 
 /*
  * tsvector makes it text.  Bits are the type that text blows up most: 136 MB

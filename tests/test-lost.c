@@ -132,7 +132,7 @@ static const struct cut of_export[] = {
     {"F", "X", 1, "rst"},          {"F", "P", 1, "fin"},
 };
 
-Test(lost, connections_of_an_export_at_any_message, .timeout = 300)
+Test(lost, connections_of_an_export_at_any_message, .timeout = 900)
 {
     const char *source = make_source();
     unsigned n_struck = 0, n_went_on = 0;
@@ -204,7 +204,7 @@ assert_loaded(const char *source, const char *target, const char *run_dir,
                      "3001");
 }
 
-Test(lost, connections_of_a_load_at_any_message, .timeout = 300)
+Test(lost, connections_of_a_load_at_any_message, .timeout = 900)
 {
     const char *source = make_source();
     const char *run_dir = moves_path(server_tmp_dir(), "run");
@@ -232,7 +232,7 @@ Test(lost, connections_of_a_load_at_any_message, .timeout = 300)
 
 /* Once the request is lost and nothing is committed, once its answer, and all
    is: nobody can tell but by the ledger. */
-Test(lost, answer_to_commit_leaves_each_row_once, .timeout = 300)
+Test(lost, answer_to_commit_leaves_each_row_once, .timeout = 900)
 {
     const char *source = make_source();
     const char *run_dir = moves_path(server_tmp_dir(), "run");

@@ -245,7 +245,7 @@ Test(progress, lines_never_wrap_nor_leave_the_screen)
     assert_row(3, "");
 }
 
-Test(progress, halted_terminal_does_not_halt_the_run, .timeout = 5)
+Test(progress, halted_terminal_does_not_halt_the_run, .timeout = 60)
 {
     struct progress *p;
 

@@ -27,7 +27,7 @@ free_queue(void)
 }
 
 /* A wake-up that is lost shows as a test that never ends. */
-TestSuite(queue, .fini = free_queue, .timeout = 30);
+TestSuite(queue, .fini = free_queue, .timeout = 60);
 
 static pthread_t
 start(void *(*run)(void *), void *arg)

@@ -244,7 +244,7 @@ static const struct refusal {
      "could not open \"x/f\": No such file or directory"},
 };
 
-Test(reader, what_is_not_a_plain_file_of_one_name_is_refused, .timeout = 30)
+Test(reader, what_is_not_a_plain_file_of_one_name_is_refused, .timeout = 60)
 {
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         const struct refusal *t = &refusals[i];

@@ -88,7 +88,7 @@ begin(void)
     digest("dump", facts.schema_sha256);
 }
 
-TestSuite(seal, .init = begin, .fini = run_tear_down, .timeout = 120);
+TestSuite(seal, .init = begin, .fini = run_tear_down, .timeout = 600);
 
 static int
 seal(void)

@@ -319,7 +319,7 @@ listen_silently(char conninfo[128])
     return fd;
 }
 
-Test(session, silent_server_is_given_up, .timeout = 10)
+Test(session, silent_server_is_given_up, .timeout = 60)
 {
     char conninfo[128];
     int fd = listen_silently(conninfo);
@@ -349,7 +349,7 @@ deny_tls(void *arg)
     return (void *)n_after;
 }
 
-Test(session, nothing_is_said_in_clear_where_tls_is_wanted, .timeout = 10)
+Test(session, nothing_is_said_in_clear_where_tls_is_wanted, .timeout = 60)
 {
     char conninfo[128];
     int fd = listen_silently(conninfo);
@@ -433,7 +433,7 @@ Test(session, request_to_drain_lets_the_statement_finish)
     cr_assert_eq(stop_level(stop), STOP_DRAIN);
 }
 
-Test(session, stop_ends_a_wait_for_a_silent_server, .timeout = 10)
+Test(session, stop_ends_a_wait_for_a_silent_server, .timeout = 60)
 {
     cleanup_(stop_freep) struct stop *stop = NULL;
     struct session *s = NULL;
