@@ -139,6 +139,21 @@ proof_side_join(const struct proof_side *s, struct session **ret,
                : snapshot_join(ret, &p, snapshot_id(s->snapshot), err);
 }
 
+struct selection *
+proof_side_selection(const struct proof_side *s)
+{
+    return s->params.selection;
+}
+
+int
+proof_side_is_part(const struct proof_side *s)
+{
+    const struct facts *f = s->params.facts;
+
+    return f ? f->selection && f->selection[0]
+             : !selection_is_all(s->params.selection);
+}
+
 const struct run_dir *
 proof_side_dir(const struct proof_side *s)
 {

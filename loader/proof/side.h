@@ -73,6 +73,11 @@ const char *proof_side_encoding(const struct proof_side *s);
 int proof_side_join(const struct proof_side *s, struct session **ret,
                     struct err *err);
 
+/* What of a server is looked at; NULL: all. */
+struct selection *proof_side_selection(const struct proof_side *s);
+/* It is of a part of a database: what it lacks is none of its business. */
+int proof_side_is_part(const struct proof_side *s);
+
 /* Of a bag; NULL of a server. */
 const struct run_dir *proof_side_dir(const struct proof_side *s);
 const struct facts *proof_side_facts(const struct proof_side *s);
