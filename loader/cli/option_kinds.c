@@ -316,6 +316,56 @@ option_parse_choice(const struct option_row *row, const char *text, void *field,
     return err_detail(err, "It is one of %s.", row->argument);
 }
 
+/* The first three are the layers of a table, and go by number, too. */
+static const struct {
+    const char *words[3];
+    unsigned layers;
+} layer_words[] = {
+    {{"counts", "1"}, OPTION_LAYER_COUNTS},
+    {{"rows", "3"}, OPTION_LAYER_ROWS},
+    {{"schema"}, OPTION_LAYER_SCHEMA},
+    {{"sequences"}, OPTION_LAYER_SEQUENCES},
+    {{"all"},
+     OPTION_LAYER_COUNTS | OPTION_LAYER_ROWS | OPTION_LAYER_SCHEMA |
+         OPTION_LAYER_SEQUENCES},
+};
+
+/* 0: there is no such layer. */
+static unsigned
+layer_named(const char *text, size_t len)
+{
+    for (size_t i = 0; i < sizeof layer_words / sizeof *layer_words; i++)
+        for (const char *const *w = layer_words[i].words; *w; w++)
+            if (strlen(*w) == len && memcmp(*w, text, len) == 0)
+                return layer_words[i].layers;
+    return 0;
+}
+
+int
+option_parse_layers(const struct option_row *row, const char *text, void *field,
+                    struct err *err)
+{
+    unsigned layers = 0;
+
+    for (const char *word = text;;) {
+        size_t n = strcspn(word, ",");
+        unsigned layer = layer_named(word, n);
+
+        if (!layer) {
+            fail_value(row, text, err);
+            return err_detail(err, "Layers are counts, rows, "
+                                   "schema and sequences, with commas "
+                                   "between; or all.");
+        }
+        layers |= layer;
+        if (!word[n])
+            break;
+        word += n + 1;
+    }
+    *(unsigned *)field = layers;
+    return 0;
+}
+
 /* Name the parameter that holds a secret, if one does. */
 static const char *
 find_secret(const PQconninfoOption *o)

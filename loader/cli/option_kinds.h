@@ -25,6 +25,7 @@ OPTION_KIND(flag);
 OPTION_KIND(slot);
 OPTION_KIND(seconds);
 OPTION_KIND(hours);
+OPTION_KIND(layers);
 OPTION_KIND(list);
 #undef OPTION_KIND
 

@@ -69,6 +69,13 @@ enum option_on_limit {
     OPTION_ON_LIMIT_PAUSE,
     OPTION_ON_LIMIT_STOP,
 };
+/* Bits. */
+enum option_layer {
+    OPTION_LAYER_COUNTS = 1,
+    OPTION_LAYER_ROWS = 4,
+    OPTION_LAYER_SCHEMA = 8,
+    OPTION_LAYER_SEQUENCES = 16,
+};
 enum option_progress {
     OPTION_PROGRESS_AUTO,
     OPTION_PROGRESS_PLAIN,
@@ -94,6 +101,7 @@ struct option_list {
 #define OPTION_FIELD_count(field) uint64_t field
 #define OPTION_FIELD_share(field) uint32_t field /* of a million */
 #define OPTION_FIELD_choice(field) enum option_##field field
+#define OPTION_FIELD_layers(field) unsigned field /* set of option_layer */
 #define OPTION_FIELD_flag(field) int field
 #define OPTION_FIELD_list(field) struct option_list field
 

@@ -5,6 +5,7 @@
 
 #include "loader/bag/catalog_json.h"
 #include "loader/bag/seal.h"
+#include "loader/cli/proving_layers.h"
 #include "loader/cli/selecting.h"
 #include "loader/source/keeper/keeper.h"
 
@@ -13,6 +14,10 @@ enum { RANGE_SIZE = 128 << 20 };
 int
 proving_check_options(const struct options *o, struct err *err)
 {
+    if (o->drift && !(o->dir && o->source))
+        return err_set(err, ERR_USAGE,
+                       "option \"--drift\" is used only with \"--dir\" and "
+                       "\"--source\"");
     if (!!o->dir + !!o->other_dir + !!o->source + !!o->target < 2) {
         err_set(err, ERR_USAGE, "there are no two to be compared");
         return err_hint(err, "Give two of --dir, --source and --target, or "
@@ -129,6 +134,7 @@ open_left_server(struct proving *p, struct err *err)
         .conninfo = o->source,
         .side = SESSION_SOURCE,
         .plan = {.chunk_size = RANGE_SIZE},
+        .no_plan = !proving_layers_has_rows(o),
         .stop = p->workplace->ctx->stop,
     };
     int r = choose_snapshot(p, &side, err);
@@ -144,16 +150,25 @@ static int
 open_right_server(struct proving *p, struct err *err)
 {
     const struct options *o = p->workplace->ctx->options;
-    const struct proof_side_params side = {
+    struct proof_side_params side = {
         .name = o->target ? "target" : "source",
         .conninfo = o->target ? o->target : o->source,
         .side = o->target ? SESSION_TARGET : SESSION_SOURCE,
         .encoding = proof_side_encoding(p->pair.at[PROOF_LEFT]),
         .plan = {.chunk_size = RANGE_SIZE, .no_large_objects = 1},
+        .no_plan = !proving_layers_has_rows(o),
         .stop = p->workplace->ctx->stop,
     };
+    int r = 0;
 
-    return proof_side_open(&p->pair.at[PROOF_RIGHT], &side, err);
+    /* The source again: what was left out of it is none of it, what would be
+       copied now is. */
+    if (o->drift) {
+        r = selection_of_text(&p->selection, p->facts.selection, err);
+        side.selection = p->selection;
+        p->pair.is_partial = 0;
+    }
+    return r ? r : proof_side_open(&p->pair.at[PROOF_RIGHT], &side, err);
 }
 
 /* ---- both ---- */

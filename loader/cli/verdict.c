@@ -29,7 +29,8 @@ verdict_begin(struct verdict *v, struct workplace *w,
     if (!w->ctx->options->json)
         return 0;
     v->json = tmpfile();
-    if (!v->json)
+    v->findings = tmpfile();
+    if (!v->json || !v->findings)
         return err_sys(err, errno, "could not make a temporary file");
     return 0;
 }
@@ -39,7 +40,9 @@ verdict_clear(struct verdict *v)
 {
     if (v->json)
         fclose(v->json);
-    v->json = NULL;
+    if (v->findings)
+        fclose(v->findings);
+    v->json = v->findings = NULL;
     json_decref(v->rows);
     v->rows = NULL;
 }
@@ -122,7 +125,7 @@ print_json(struct verdict *v, const struct proof_table *table)
 {
     json_t *o = table_json(v, table);
 
-    fputs(v->n_told++ ? ",\n    " : "\n    ", v->json);
+    fputs(v->n_told ? ",\n    " : "\n    ", v->json);
     json_dumpf(o, v->json, JSON_COMPACT);
     json_decref(o);
 }
@@ -226,6 +229,7 @@ verdict_table(void *arg, const struct proof_table *table)
 
     if (v->json)
         print_json(v, table);
+    v->n_told++;
     if (table->verdict != PROOF_EQUAL)
         name_difference(v, table);
     json_array_clear(v->rows);
@@ -256,18 +260,30 @@ accept_json(const struct verdict *v)
     return o;
 }
 
+/* 1: it could not be read. */
+static int
+print_file(FILE *from)
+{
+    char piece[4096];
+    size_t n;
+
+    rewind(from);
+    while ((n = fread(piece, 1, sizeof piece, from)) > 0)
+        fwrite(piece, 1, n, stdout);
+    return ferror(from) != 0;
+}
+
 static int
 end_json(const struct verdict *v, const struct facts *f, struct err *err)
 {
     json_t *accept = accept_json(v);
-    char piece[4096];
-    size_t n;
+    int failed;
 
-    rewind(v->json);
     printf("{\n  \"left\": \"%s\",\n  \"right\": \"%s\",\n  \"tables\": [",
            v->names[PROOF_LEFT], v->names[PROOF_RIGHT]);
-    while ((n = fread(piece, 1, sizeof piece, v->json)) > 0)
-        fwrite(piece, 1, n, stdout);
+    failed = print_file(v->json);
+    fputs("\n  ],\n  \"findings\": [", stdout);
+    failed |= print_file(v->findings);
     fputs("\n  ]", stdout);
     if (f->run_id)
         printf(",\n  \"run\": \"%s\"", f->run_id);
@@ -277,9 +293,8 @@ end_json(const struct verdict *v, const struct facts *f, struct err *err)
     for (unsigned i = 0; i < PROOF_N_VERDICTS; i++)
         printf(",\n  \"%s\": %" PRIu64, proof_verdict_name(i), v->n[i]);
     fputs("\n}\n", stdout);
-    return ferror(v->json)
-               ? err_set(err, ERR_SYSTEM, "could not read a temporary file")
-               : 0;
+    return failed ? err_set(err, ERR_SYSTEM, "could not read a temporary file")
+                  : 0;
 }
 
 static void
@@ -288,15 +303,35 @@ end_text(const struct verdict *v)
     const struct options *o = v->workplace->ctx->options;
     char rows[QUANTITY_SIZE], time[QUANTITY_SIZE], which[64] = "every row";
 
+    quantity_duration(time, workplace_elapsed_ms(v->workplace));
+    if (v->n_told == 0) {
+        printf("%s, in %s\n",
+               v->n_bad_findings ? "compared" : "equal in what was compared",
+               time);
+        return;
+    }
     if (o->sample && o->sample < SAMPLING_ALL)
         snprintf(which, sizeof which, "a sample of %g%%", o->sample / 10000.0);
     printf("equal: %s in %" PRIu64 " table%s, %s, in %s\n",
            quantity_rows(rows, v->n_rows), v->n[PROOF_EQUAL],
-           v->n[PROOF_EQUAL] == 1 ? "" : "s", which,
-           quantity_duration(time, workplace_elapsed_ms(v->workplace)));
+           v->n[PROOF_EQUAL] == 1 ? "" : "s", which, time);
     if (v->n[PROOF_ACCEPTED])
         printf("accepted: %" PRIu64 " table%s, by rules set before\n",
                v->n[PROOF_ACCEPTED], v->n[PROOF_ACCEPTED] == 1 ? "" : "s");
+}
+
+static int
+differ_otherwise(const struct verdict *v, uint64_t n_tables, struct err *err)
+{
+    uint64_t n = v->n_bad_findings;
+
+    if (n_tables == 0)
+        return err_detail(err, "%" PRIu64 " difference%s found.", n,
+                          n == 1 ? " was" : "s were");
+    return err_detail(err,
+                      "The rows of %" PRIu64 " tables are equal; %" PRIu64
+                      " other difference%s found.",
+                      n_tables, n, n == 1 ? " was" : "s were");
 }
 
 int
@@ -312,10 +347,12 @@ verdict_end(struct verdict *v, const struct facts *f, struct err *err)
         return -1;
     if (!v->json && !v->workplace->ctx->options->quiet)
         end_text(v);
-    if (n_good == n_all)
+    if (n_good == n_all && v->n_bad_findings == 0)
         return 0;
     err_set(err, ERR_DIFFERS, "the %s is not equal to the %s",
             v->names[PROOF_RIGHT], v->names[PROOF_LEFT]);
+    if (n_good == n_all)
+        return differ_otherwise(v, n_all, err);
     return err_detail(err,
                       "Of %" PRIu64 " tables %" PRIu64 " are equal, %" PRIu64
                       " differ, %" PRIu64 " are on one side only and %" PRIu64

@@ -27,8 +27,10 @@ struct verdict {
     uint64_t n_rows;               /* in equal tables */
     uint64_t n_told;
     const struct accept *accept;
-    FILE *json;   /* NULL without --json */
-    json_t *rows; /* told, of the table that comes next */
+    uint64_t n_findings, n_bad_findings;
+    FILE *json;     /* NULL without --json */
+    FILE *findings; /* the same of what is no table */
+    json_t *rows;   /* told, of the table that comes next */
 };
 
 /* The rules are borrowed. */
@@ -40,6 +42,7 @@ void verdict_clear(struct verdict *v);
 /* A struct proof_listener's; arg is the verdict. */
 void verdict_table(void *arg, const struct proof_table *result);
 void verdict_row(void *arg, const struct proof_row *row);
+void verdict_finding(void *arg, const struct proof_finding *finding);
 
-/* 0 when every table of the run was read and is equal, else ERR_DIFFERS. */
+/* 0 when all that was compared is equal, else ERR_DIFFERS. */
 int verdict_end(struct verdict *v, const struct facts *f, struct err *err);

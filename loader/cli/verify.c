@@ -3,6 +3,7 @@
 #include "io/throttle.h"
 #include "loader/cli/copying.h"
 #include "loader/cli/proving.h"
+#include "loader/cli/proving_layers.h"
 #include "loader/cli/repair.h"
 #include "loader/cli/verdict.h"
 #include "loader/proof/accept.h"
@@ -70,6 +71,7 @@ drive(struct workplace *w, const struct proof_pair *pair, struct asked *a,
     const struct proof_listener listener = {
         .table = verdict_table,
         .row = verdict_row,
+        .finding = verdict_finding,
         .arg = verdict,
     };
     const struct verify_params p = {
@@ -88,6 +90,9 @@ drive(struct workplace *w, const struct proof_pair *pair, struct asked *a,
     struct lane lane;
     int r;
 
+    r = proving_layers(w, pair, &listener, err);
+    if (r || !proving_layers_has_rows(o))
+        return r;
     r = verify_begin(&v, &p, err);
     if (r)
         return r;
@@ -162,12 +167,19 @@ const struct command command_verify = {
         "to a file.\n\n"
         "With --source, --target and --dir, the source is seen in the run's "
         "own snapshot for as long as its keeper lives.\n\n"
-        "The exit status is 0 only when every table was read and is equal, or "
-        "differs by no more than --accept allows.",
+        "--layers schema compares what both consist of: tables, columns and "
+        "their types and defaults, constraints, indexes, triggers and their "
+        "states, functions, views, types, policies, owners, rights.  "
+        "--layers sequences looks whether each sequence is as far as it was, "
+        "and past the column that owns it.  --drift, with --dir and --source, "
+        "compares the source's definitions with those that were exported.\n\n"
+        "The exit status is 0 only when all was read and is equal, or differs "
+        "by no more than --accept allows.",
     .takes = OPTION_SET(target) | OPTION_SET(dir) | OPTION_SET(source) |
              OPTION_SET(other_dir) | OPTION_SET(deep) | OPTION_SET(sample) |
              OPTION_SET(show) | OPTION_SET(repair_sql) | OPTION_SET(accept) |
-             OPTION_SET(max_rate) | OPTION_SET(jobs) | SELECTING_OPTIONS |
-             COPYING_TALK_OPTIONS,
+             OPTION_SET(layers) | OPTION_SET(drift) | OPTION_SET(no_owner) |
+             OPTION_SET(no_acl) | OPTION_SET(max_rate) | OPTION_SET(jobs) |
+             SELECTING_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,
 };

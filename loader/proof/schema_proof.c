@@ -73,6 +73,8 @@ describe(const struct proof *x, const struct inventory_difference *d)
                      d->left, left);
     else if (strcmp(property, "triggers") == 0)
         n = asprintf(&what, "has other triggers enabled in the %s", right);
+    else if (strncmp(property, "granted ", 8) == 0)
+        n = asprintf(&what, "grants other rights %s", property + 8);
     else
         n = asprintf(&what, "differs in its %s", property);
     return n < 0 ? NULL : what;
@@ -155,7 +157,7 @@ compare(struct proof *x, struct err *err)
         .right = x->inventories[PROOF_RIGHT],
         .no_owner = p->no_owner,
         .no_acl = p->no_acl,
-        .left_is_part = proof_side_is_part(p->pair->at[PROOF_LEFT]),
+        .left_is_part = p->pair->is_partial,
         .tell = tell,
         .arg = x,
     };

@@ -50,7 +50,8 @@ plan(struct proof_side *s, struct err *err)
     r = catalog_open_scratch(&s->plan, err);
     if (!r)
         r = selection_prepare(s->params.selection, s->session, err);
-    return r ? r : planner_run(&p, s->session, s->plan, err);
+    return r || s->params.no_plan ? r
+                                  : planner_run(&p, s->session, s->plan, err);
 }
 
 static int
@@ -143,15 +144,6 @@ struct selection *
 proof_side_selection(const struct proof_side *s)
 {
     return s->params.selection;
-}
-
-int
-proof_side_is_part(const struct proof_side *s)
-{
-    const struct facts *f = s->params.facts;
-
-    return f ? f->selection && f->selection[0]
-             : !selection_is_all(s->params.selection);
 }
 
 const struct run_dir *

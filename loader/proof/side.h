@@ -45,6 +45,7 @@ struct proof_side_params {
     /* Plan it: what of it (prepared by open; NULL: all), cut how. */
     struct selection *selection;
     struct planner_params plan;
+    int no_plan; /* do not: nobody asks for its tables */
 
     /* ---- a bag: conninfo is NULL ---- */
     const struct run_dir *dir;
@@ -75,8 +76,6 @@ int proof_side_join(const struct proof_side *s, struct session **ret,
 
 /* What of a server is looked at; NULL: all. */
 struct selection *proof_side_selection(const struct proof_side *s);
-/* It is of a part of a database: what it lacks is none of its business. */
-int proof_side_is_part(const struct proof_side *s);
 
 /* Of a bag; NULL of a server. */
 const struct run_dir *proof_side_dir(const struct proof_side *s);

@@ -234,3 +234,49 @@ selection_text(const struct selection *s)
     free(text);
     return NULL;
 }
+
+/* In place: what print_rule() has written. */
+static void
+unescape_line(char *text)
+{
+    char *to = text;
+
+    for (const char *c = text; *c; c++) {
+        if (*c == '\\' && c[1])
+            *to++ = *++c == 'n' ? '\n' : *c;
+        else
+            *to++ = *c;
+    }
+    *to = '\0';
+}
+
+static int
+add_line(struct selection *s, char *line, struct err *err)
+{
+    char *pattern = strchr(line, '=');
+
+    if (pattern)
+        *pattern++ = '\0';
+    for (unsigned i = 0; pattern && i < sizeof options / sizeof *options; i++) {
+        if (strcmp(line, options[i]) != 0)
+            continue;
+        unescape_line(pattern);
+        return selection_add(s, (enum selection_kind)i, pattern, err);
+    }
+    return err_set(err, ERR_CORRUPT, "the run's selection cannot be read");
+}
+
+int
+selection_of_text(struct selection **ret, const char *text, struct err *err)
+{
+    cleanup_(selection_freep) struct selection *s = NULL;
+    cleanup_(freep) char *copy = strdup(text ? text : "");
+    int r = copy ? selection_new(&s, err) : err_nomem(err);
+
+    for (char *rest = copy, *line; !r && (line = strsep(&rest, "\n"));)
+        if (*line)
+            r = add_line(s, line, err);
+    if (!r)
+        *ret = take(s);
+    return r;
+}

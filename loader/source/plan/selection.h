@@ -63,6 +63,11 @@ enum { SELECTION_NOT_CHOSEN = 1000000 };
  */
 char *selection_text(const struct selection *s);
 
+/* The selection that a text is of; NULL: everything.  ERR_CORRUPT: it is of
+   none. */
+int selection_of_text(struct selection **ret, const char *text,
+                      struct err *err);
+
 /*
  * Look at the source with it (NULL: nothing to look for): where a pattern
  * without a schema is looked for, as pg_dump does, is the role's own
