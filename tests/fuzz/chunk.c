@@ -35,10 +35,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     if (len < 1)
         return 0;
-    copy = fuzz_string(data + 1, len - 1);
-    m = (struct fuzz_memory){(uint8_t *)copy, len - 1};
-    if (data[0] & 1)
-        mend_chunk((uint8_t *)copy, m.len);
+    copy = mend_copy(data, len, mend_chunk, &m);
     in = fuzz_bytes_in(&m);
     fuzz_assert(chunk_reader_new(&c, &err) == 0);
     read_all(c, &in);

@@ -34,10 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     if (len < 1)
         return 0;
-    copy = fuzz_string(data + 1, len - 1);
-    m = (struct fuzz_memory){(uint8_t *)copy, len - 1};
-    for (size_t at = 0; data[0] & 1 && at < m.len;)
-        at = mend_frame((uint8_t *)copy, at, m.len);
+    copy = mend_copy(data, len, mend_frames, &m);
     in = fuzz_bytes_in(&m);
     fuzz_assert(frame_decoder_new(&d, &err) == 0);
     read_all(d, &in);

@@ -40,6 +40,13 @@ mend_frame(uint8_t *data, size_t at, size_t len)
     return len;
 }
 
+static inline void
+mend_frames(uint8_t *data, size_t len)
+{
+    for (size_t at = 0; at < len;)
+        at = mend_frame(data, at, len);
+}
+
 /* As the writer would have summed what is there now. */
 static inline void
 mend_chunk(uint8_t *data, size_t len)
@@ -60,4 +67,18 @@ mend_chunk(uint8_t *data, size_t len)
     le64_put(end - 24, chunk_head_sum(data));
     le64_put(end - 16, XXH3_64bits(end - tail + FRAME_SKIP_HEADER,
                                    tail - FRAME_SKIP_HEADER - 16));
+}
+
+/* What follows the first byte, which says whether its sums are made right; the
+   caller frees. */
+static inline char *
+mend_copy(const uint8_t *data, size_t len, void (*mend)(uint8_t *, size_t),
+          struct fuzz_memory *ret)
+{
+    char *copy = fuzz_string(data + 1, len - 1);
+
+    if (data[0] & 1)
+        mend((uint8_t *)copy, len - 1);
+    *ret = (struct fuzz_memory){(uint8_t *)copy, len - 1};
+    return copy;
 }
