@@ -21,6 +21,14 @@ const char *moves_source(void);
         server_pghaul(), __VA_ARGS__, NULL                                     \
     }
 
+/* It has ended with that status, and says the text on stderr. */
+#define moves_assert_says(run, code, text)                                     \
+    do {                                                                       \
+        cr_assert_eq((run).status, code, "status %d: %s", (run).status,        \
+                     (run).errors);                                            \
+        cr_assert_not_null(strstr((run).errors, text), "%s", (run).errors);    \
+    } while (0)
+
 /* Random moments, the same again with PGHAUL_SEED=n: for rand_r(). */
 unsigned moves_seed(void);
 /* Start the program, wait, and end it the hard way (or whatever signal).

@@ -11,12 +11,7 @@
 
 SERVERS({"source"}, {"target"})
 
-#define assert_says(run, code, text)                                           \
-    do {                                                                       \
-        cr_assert_eq((run).status, code, "status %d: %s", (run).status,        \
-                     (run).errors);                                            \
-        cr_assert_not_null(strstr((run).errors, text), "%s", (run).errors);    \
-    } while (0)
+#define assert_says moves_assert_says
 
 #define load(target, dir, ...)                                                 \
     moves_pghaul("load", "--target", target, "--dir", dir, "--into-existing",  \

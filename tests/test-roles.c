@@ -10,12 +10,7 @@ SERVERS({"source"}, {"target"})
 
 #define run_program(...) server_run((const char *const[]){__VA_ARGS__, NULL})
 
-#define assert_says(run, code, text)                                           \
-    do {                                                                       \
-        cr_assert_eq((run).status, code, "status %d: %s", (run).status,        \
-                     (run).errors);                                            \
-        cr_assert_not_null(strstr((run).errors, text), "%s", (run).errors);    \
-    } while (0)
+#define assert_says moves_assert_says
 
 #define HOSTILE "\"h%s \"\"o'$f$ \\ %1$I\nrole; --\""
 
