@@ -19,7 +19,7 @@ FLOORS = [
     {"source", "handoff"},
     {"source/capture", "source/check", "proof"},
     {"source/keeper"},
-    {"source/guard", "source/plan", "target"},
+    {"source/guard", "source/plan", "target", "report"},
     {"inventory"},
     {"bag"},
     {"catalog", "work"},

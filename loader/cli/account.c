@@ -10,6 +10,7 @@
 #include "loader/bag/seal.h"
 #include "loader/catalog/capture.h"
 #include "loader/cli/account_source.h"
+#include "loader/cli/reporting.h"
 #include "loader/cutover/cutover.h"
 #include "loader/progress/quantity.h"
 
@@ -95,6 +96,38 @@ print_cutover(struct workplace *w, struct err *err)
     return r < 0 ? r : 0;
 }
 
+/* What the report's verdict would be; no report is no failure of status. */
+static void
+print_verdict(struct workplace *w, const struct facts *f)
+{
+    cleanup_(report_freep) struct report *r = NULL;
+    char because[PRINTABLE_SIZE(1024)];
+    struct err ignored;
+
+    if (f->state == FACTS_NEW || reporting_judge(&r, w, f, &ignored))
+        return;
+    printf("verdict   %s: %s\n", report_verdict_name(report_verdict(r)),
+           printable(because, sizeof because, report_because(r)));
+}
+
+static void
+add_verdict(struct workplace *w, const struct facts *f, json_t *to)
+{
+    cleanup_(report_freep) struct report *r = NULL;
+    char because[PRINTABLE_SIZE(1024)];
+    struct err ignored;
+
+    if (f->state == FACTS_NEW || reporting_judge(&r, w, f, &ignored)) {
+        json_object_set_new(to, "verdict", json_null());
+        return;
+    }
+    json_object_set_new(to, "verdict",
+                        json_string(report_verdict_name(report_verdict(r))));
+    json_object_set_new(
+        to, "because",
+        json_string(printable(because, sizeof because, report_because(r))));
+}
+
 enum account_scope { ACCOUNT_RUN, ACCOUNT_SOURCE_TOO };
 
 static int
@@ -127,7 +160,10 @@ print_json(struct workplace *w, const struct facts *f, const char *did,
     if (!r && scope == ACCOUNT_SOURCE_TOO)
         r = add_cutover(w, o, err);
     if (scope == ACCOUNT_SOURCE_TOO)
-        account_source_json(w->dir, o);
+        if (scope == ACCOUNT_SOURCE_TOO) {
+            account_source_json(w->dir, o);
+            add_verdict(w, f, o);
+        }
     if (!r) {
         json_dumpf(o, stdout, JSON_INDENT(2));
         putchar('\n');
@@ -210,6 +246,7 @@ account_status(struct workplace *w, const struct facts *f, struct err *err)
             printf("skipped   %" PRIu64 " objects, %" PRIu64
                    " of them missing in the copy\n",
                    n.n_skipped, n.n_skipped_harmful);
+        print_verdict(w, f);
     }
     r = print_capture(w, err);
     if (!r)

@@ -52,6 +52,7 @@ extern const struct command command_clone;
 extern const struct command command_verify;
 extern const struct command command_cutover;
 extern const struct command command_status;
+extern const struct command command_report;
 extern const struct command command_abort;
 extern const struct command command_keeper;
 extern const struct command command_help;

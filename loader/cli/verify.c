@@ -4,6 +4,7 @@
 #include "loader/cli/copying.h"
 #include "loader/cli/proving.h"
 #include "loader/cli/proving_layers.h"
+#include "loader/cli/recording.h"
 #include "loader/cli/repair.h"
 #include "loader/cli/verdict.h"
 #include "loader/proof/accept.h"
@@ -14,6 +15,7 @@ struct asked {
     struct accept *accept;
     struct throttle *throttle;
     FILE *repair;
+    struct recording recording;
 };
 
 static int
@@ -47,6 +49,7 @@ asked_clear(struct asked *a)
 {
     accept_free(a->accept);
     throttle_free(a->throttle);
+    recording_clear(&a->recording);
     if (a->repair)
         fclose(a->repair);
 }
@@ -68,12 +71,14 @@ drive(struct workplace *w, const struct proof_pair *pair, struct asked *a,
       struct verdict *verdict, struct err *err)
 {
     const struct options *o = w->ctx->options;
-    const struct proof_listener listener = {
+    const struct proof_listener heard = {
         .table = verdict_table,
         .row = verdict_row,
         .finding = verdict_finding,
         .arg = verdict,
     };
+    const struct proof_listener listener =
+        recording_listener(&a->recording, &heard);
     const struct verify_params p = {
         .pair = pair,
         .jobs = o->jobs,
@@ -111,9 +116,12 @@ compare(struct workplace *w, struct proving *p, struct asked *a,
 
     r = verdict_begin(&verdict, w, &p->pair, a->accept, err);
     if (!r)
+        r = recording_begin(&a->recording, w, &p->facts, &p->pair, err);
+    if (!r)
         r = drive(w, &p->pair, a, &verdict, err);
     if (!r)
-        r = verdict_end(&verdict, &p->facts, err);
+        r = recording_end(&a->recording, &p->facts,
+                          verdict_end(&verdict, &p->facts, err), err);
     verdict_clear(&verdict);
     return r;
 }

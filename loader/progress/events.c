@@ -360,3 +360,10 @@ events_beat(struct events *e)
     if (e && e->n > 0 && clock_ms() - e->flushed_ms >= FLUSH_MS)
         flush(e);
 }
+
+void
+events_flush(struct events *e)
+{
+    if (e)
+        flush(e);
+}

@@ -69,8 +69,9 @@ void events_limit(struct events *e, const char *lane, unsigned n_workers);
 /* What people are told. */
 void events_note(struct events *e, const char *text);
 
-/* Write out what has waited for a second. */
+/* Write out what has waited for a second; what waits. */
 void events_beat(struct events *e);
+void events_flush(struct events *e);
 
 /* Why nothing is written any more; NULL: all is well. */
 const char *events_trouble(const struct events *e);

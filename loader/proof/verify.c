@@ -383,7 +383,6 @@ work(void *arg, void *task, struct err *err)
     snprintf(label, sizeof label, "%s.%s%s", t->schema, t->name,
              k->narrow ? " (rows)" : "");
     progress_begin(w->cell, label, k->range.n_bytes);
-    progress_of(w->cell, t->id, 0);
     if (throttle)
         throttle_enter(throttle, w->seat);
     r = k->narrow ? narrow_find(k->narrow, w->reading, err)
