@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/moves.h"
 
@@ -116,4 +118,74 @@ Test(load, statistics_are_gathered_of_existing_tables_and_not_when_told_so)
     run = load(target, dir, "--no-analyze");
     cr_assert_eq(run.status, 0, "%s", run.errors);
     cr_assert_null(server_value(target, of_whom));
+}
+
+/* ---- connections ---- */
+
+Test(load, last_connections_are_left_to_others)
+{
+    const char *source = server_database("source"), *dir;
+    const char *target = server_database("target");
+    char *as_few = NULL;
+    struct server_run run;
+
+    server_sql(source, "CREATE TABLE t AS SELECT 1 AS x");
+    dir = exported(source);
+    server_sql(target, "CREATE ROLE few LOGIN CONNECTION LIMIT 2;"
+                       "ALTER SCHEMA public OWNER TO few;"
+                       "DO $$BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I"
+                       " TO few', current_database()); END$$");
+    cr_assert_gt(asprintf(&as_few, "%s user=few", target), 0);
+    run = load(as_few, dir, "--no-owner", "--no-acl");
+    assert_says(run, 6, "no connection left for a worker");
+    assert_says(run, 6, "CONNECTION LIMIT of the role");
+
+    server_sql(target, "ALTER ROLE few CONNECTION LIMIT 3");
+    run = load(as_few, dir, "--no-owner", "--no-acl");
+    assert_says(run, 0, "1 of 2 workers");
+    free(as_few);
+    cr_assert_str_eq(server_value(target, "SELECT x FROM t"), "1");
+}
+
+static int
+has_ended(pid_t pid)
+{
+    siginfo_t ended = {0};
+
+    cr_assert_eq(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT),
+                 0);
+    return ended.si_pid != 0;
+}
+
+/* Indexes of several tables, each of which takes a while. */
+Test(load, indexes_are_made_by_as_many_workers_as_asked)
+{
+    const char *source = server_database("source"), *dir;
+    const char *target = server_database("target");
+    struct server_program p;
+    int most = 0, n;
+
+    server_sql(source,
+               "CREATE FUNCTION slow(x int) RETURNS int LANGUAGE plpgsql"
+               " IMMUTABLE AS $$BEGIN PERFORM pg_sleep(0.2); RETURN x; END$$;"
+               "CREATE TABLE a (x int); CREATE INDEX ON a (slow(x));"
+               "CREATE TABLE b (x int); CREATE INDEX ON b (slow(x));"
+               "CREATE TABLE c (x int); CREATE INDEX ON c (slow(x));"
+               "INSERT INTO a VALUES (1), (2), (3);"
+               "INSERT INTO b VALUES (1), (2), (3);"
+               "INSERT INTO c VALUES (1), (2), (3);");
+    dir = exported(source);
+    p = server_program_start(moves_words("load", "--target", target, "--dir",
+                                         dir, "--jobs", "3", "--index-jobs",
+                                         "1", "--no-analyze"));
+    while (!has_ended(p.pid)) {
+        n = atoi(server_value(target, "SELECT count(*) FROM pg_stat_activity"
+                                      " WHERE state = 'active'"
+                                      " AND query LIKE '%CREATE INDEX %'"
+                                      " AND datname = current_database()"
+                                      " AND pid <> pg_backend_pid()"));
+        most = n > most ? n : most;
+    }
+    cr_assert_eq(server_program_wait(&p).status, 0);
+    cr_assert_eq(most, 1, "%d indexes were made at once", most);
 }

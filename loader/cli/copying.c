@@ -106,6 +106,7 @@ copying_load_params(const struct workplace *w, const struct facts *f)
         .ledger_schema = o->ledger_schema,
         .facts = f,
         .jobs = o->jobs,
+        .index_jobs = o->index_jobs,
         .no_owner = o->no_owner,
         .no_acl = o->no_acl,
         .no_analyze = o->no_analyze,

@@ -9,6 +9,7 @@
 #include "loader/progress/portrait.h"
 #include "loader/target/analyze.h"
 #include "loader/target/aside.h"
+#include "loader/target/budget.h"
 #include "loader/target/ledger.h"
 #include "loader/target/load_lane.h"
 #include "loader/target/roles.h"
@@ -258,6 +259,19 @@ writers_per_table(const struct load *x)
                : 2;
 }
 
+static int
+count_workers(struct load *x, struct err *err)
+{
+    unsigned *jobs = &x->params.jobs;
+    int r = budget_keep(x->session, x->params.progress, jobs, err);
+
+    x->lane.max_per_table = writers_per_table(x);
+    x->lane.index_jobs = x->params.index_jobs && x->params.index_jobs < *jobs
+                             ? x->params.index_jobs
+                             : *jobs;
+    return r;
+}
+
 /* All that must be there before the first row. */
 static int
 prepare(struct load *x, struct err *err)
@@ -294,13 +308,14 @@ load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
         r = load_lane_connect(&x->lane, &x->session, err);
     if (r)
         return r;
-    x->lane.max_per_table = writers_per_table(x);
     r = portrait_log(progress_events(p->progress), "target", x->session, err);
     if (!r)
         r = catalog_forget_failures(c, err);
     if (!r)
         r = ledger_begin(&x->lane.ledger, x->session, p->facts->source,
                          &x->was_finished, err);
+    if (!r && !x->was_finished)
+        r = count_workers(x, err);
     if (!r && !x->was_finished)
         r = prepare(x, err);
     if (!r)

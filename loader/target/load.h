@@ -31,7 +31,8 @@ struct load_params {
     const char *conninfo;
     const char *ledger_schema;
     const struct facts *facts; /* of the run */
-    unsigned jobs;
+    unsigned jobs;             /* at most: see budget.h */
+    unsigned index_jobs;       /* of these, for what comes after rows; 0: all */
     int no_owner;
     int no_acl;
     int no_analyze;

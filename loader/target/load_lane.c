@@ -13,6 +13,7 @@
 
 /* One of the two is set. */
 struct task {
+    struct load_lane *lane;
     struct catalog_chunk *chunk;
     struct catalog_entry *entry;
 };
@@ -26,6 +27,7 @@ free_task(void *arg)
 
     if (!t)
         return;
+    t->lane->n_entries -= t->entry != NULL;
     catalog_chunk_free(t->chunk);
     catalog_entry_free(t->entry);
     free(t);
@@ -48,6 +50,18 @@ settle(struct load_lane *lane, struct err *err)
     return r ? r : catalog_stage(lane->catalog, &lane->settled, NULL, err);
 }
 
+static int
+take_entry(struct load_lane *lane, struct task *t, struct err *err)
+{
+    int r;
+
+    if (lane->n_entries >= lane->index_jobs)
+        return CATALOG_E_NONE; /* asked again when one of them is done */
+    r = catalog_take_entry(lane->catalog, &t->entry, err);
+    lane->n_entries += r == 0;
+    return r;
+}
+
 /* Indexes first: the largest may take longer than all that is left. */
 static int
 fetch(void *arg, void **ret, struct err *err)
@@ -62,7 +76,8 @@ fetch(void *arg, void **ret, struct err *err)
     t = calloc(1, sizeof *t);
     if (!t)
         return err_nomem(err);
-    r = catalog_take_entry(lane->catalog, &t->entry, err);
+    t->lane = lane;
+    r = take_entry(lane, t, err);
     if (r == CATALOG_E_NONE)
         r = catalog_take_to_load(lane->catalog, lane->max_per_table, &t->chunk,
                                  err);

@@ -32,6 +32,8 @@ struct load_lane {
     unsigned char run[16];
     uint64_t lsn;
     unsigned max_per_table; /* writers of one table at a time */
+    unsigned index_jobs;    /* entries at a time */
+    unsigned n_entries;     /* in hand; of the main thread */
     int replica;            /* triggers do not fire: existing.h */
     int no_owner, no_acl;   /* leave these out of large objects' metadata */
     int discard;            /* remove a file when it is loaded */
