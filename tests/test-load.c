@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -188,4 +190,170 @@ Test(load, indexes_are_made_by_as_many_workers_as_asked)
     }
     cr_assert_eq(server_program_wait(&p).status, 0);
     cr_assert_eq(most, 1, "%d indexes were made at once", most);
+}
+
+/* ---- progress, by SQL ---- */
+
+static const char *
+progress_of(const char *target)
+{
+    return server_value(target,
+                        "SELECT concat_ws(' ', phase, chunks_done, chunks,"
+                        " rows, bytes > 0, entries_done, entries, failures,"
+                        " started <= last, finished IS NOT NULL)"
+                        " FROM pghaul.progress");
+}
+
+Test(load, progress_is_a_view_in_the_target)
+{
+    const char *source = server_database("source"), *dir;
+    const char *target = server_database("target");
+    struct server_run run;
+
+    server_sql(source,
+               "CREATE FUNCTION f(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE"
+               " AS $$BEGIN IF current_setting('data_directory') LIKE"
+               "  '%/target%' THEN RAISE 'not here'; END IF; RETURN x; END$$;"
+               "CREATE TABLE a AS SELECT generate_series(1, 10) AS x;"
+               "CREATE UNLOGGED TABLE b AS SELECT * FROM a;"
+               "CREATE INDEX ON a (f(x));"
+               "CREATE INDEX ON b (x)");
+    dir = exported(source);
+    run = load(target, dir);
+    assert_says(run, 3, "not here");
+    cr_assert_str_eq(progress_of(target), "rest 2 2 20 t 3 4 1 t f");
+    server_sql(target, "CREATE OR REPLACE FUNCTION f(x int) RETURNS int"
+                       " LANGUAGE sql IMMUTABLE AS 'SELECT x'");
+    run = load(target, dir);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(progress_of(target), "finished 2 2 20 t 4 4 0 t t");
+
+    run = moves_pghaul("abort", "--dir", dir, "--target", target);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_null(server_value(target, "SELECT 1 FROM pg_namespace"
+                                        " WHERE nspname = 'pghaul'"));
+}
+
+/* ---- a disk that is full ---- */
+
+static char small_disk[128], small_database[256];
+
+/* The server is not left with files that it cannot write. */
+static void
+unmount(void)
+{
+    char sql[300];
+
+    if (!small_disk[0])
+        return;
+    snprintf(sql, sizeof sql, "DROP DATABASE %s WITH (FORCE)", small_database);
+    server_sql(server_conninfo("target"), sql);
+    umount2(small_disk, MNT_DETACH);
+}
+
+/* A database on a disk of its own, too small for what comes; NULL where we may
+   not mount one. */
+static const char *
+database_on_small_disk(void)
+{
+    const char *all = server_conninfo("target"), *target;
+    char words[64], *sql = NULL;
+    struct stat st;
+
+    snprintf(small_disk, sizeof small_disk, "%s", server_tmp_dir());
+    cr_assert_eq(chmod(small_disk, 0755), 0);
+    if (mount("none", small_disk, "tmpfs", 0, "size=16m") < 0) {
+        small_disk[0] = '\0';
+        cr_log_warn("not tested: a tmpfs cannot be mounted here");
+        return NULL;
+    }
+    cr_assert_eq(stat(server_data_dir("target"), &st), 0);
+    cr_assert_eq(chown(small_disk, st.st_uid, st.st_gid), 0);
+    cr_assert_gt(asprintf(&sql, "CREATE TABLESPACE small_%d LOCATION '%s'",
+                          getpid(), small_disk),
+                 0);
+    server_sql(all, sql);
+    free(sql);
+    snprintf(words, sizeof words, "TABLESPACE small_%d TEMPLATE template0",
+             getpid());
+    target = server_database_with("target", words);
+    snprintf(small_database, sizeof small_database, "%s",
+             server_value(target, "SELECT current_database()"));
+    server_sql(target, "CHECKPOINT"); /* till then its files are holes */
+    return target;
+}
+
+static const char *
+too_much(void)
+{
+    const char *source = server_database("source");
+
+    server_sql(source, "CREATE TABLE large (id int PRIMARY KEY, x text);"
+                       "ALTER TABLE large ALTER x SET STORAGE PLAIN;"
+                       "INSERT INTO large SELECT i, repeat('x', 2000)"
+                       " FROM generate_series(1, 6000) i;"
+                       "CREATE TABLE other AS SELECT * FROM large LIMIT 100");
+    return source;
+}
+
+/* How often the server has logged it. */
+static const char *
+count_of_full(void)
+{
+    static char sql[512];
+
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM regexp_matches(pg_read_file('%s'),"
+             " 'No space left on device', 'g')",
+             server_log_file("target"));
+    return sql;
+}
+
+static void
+wait_until_full_again(int times)
+{
+    const char *all = server_conninfo("target");
+    char sql[600];
+
+    snprintf(sql, sizeof sql, "SELECT (%s) > %d", count_of_full(), times);
+    moves_wait_until(all, sql);
+}
+
+Test(load, full_disk_is_waited_for_and_gone_on_with, .fini = unmount)
+{
+    const char *source = too_much(), *dir = exported(source);
+    const char *target = database_on_small_disk();
+    struct server_program p;
+    struct server_run run;
+    int before;
+
+    if (!target)
+        return;
+    before = atoi(server_value(server_conninfo("target"), count_of_full()));
+    p = server_program_start(
+        moves_words("load", "--target", target, "--dir", dir, "--jobs", "2"));
+    wait_until_full_again(before);
+    cr_assert_eq(mount("none", small_disk, "tmpfs", MS_REMOUNT, "size=200m"),
+                 0);
+    run = server_program_wait(&p);
+    assert_says(run, 0, "disk is full: waiting for room");
+    assert_says(run, 0, "has room again");
+    moves_assert_verified(target, dir);
+}
+
+Test(load, full_disk_ends_it_when_told_so, .fini = unmount)
+{
+    const char *source = too_much(), *dir = exported(source);
+    const char *target = database_on_small_disk();
+    struct server_run run;
+
+    if (!target)
+        return;
+    run = load(target, dir, "--on-target-full", "stop");
+    assert_says(run, 3, "No space left on device");
+    cr_assert_eq(mount("none", small_disk, "tmpfs", MS_REMOUNT, "size=200m"),
+                 0);
+    run = load(target, dir, "--on-target-full", "stop");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    moves_assert_verified(target, dir);
 }

@@ -88,6 +88,32 @@ Test(resume, load_killed_again_and_again_comes_to_its_end)
     moves_assert_equal(source, target);
 }
 
+/* In the schema, among the rows, after them: nobody has to type anything. */
+Test(resume, load_goes_on_by_itself_when_its_backends_are_ended, .timeout = 180)
+{
+    const char *source = moves_source();
+    const char *target = server_database("target");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    unsigned state = moves_seed(), n = 0;
+    struct server_program p;
+    struct server_run run;
+
+    moves_export(source, run_dir);
+    p = server_program_start(
+        moves_words("load", "--target", target, "--dir", run_dir));
+    for (unsigned i = 0; i < 12; i++) {
+        usleep(20000 + (unsigned)rand_r(&state) % 300000);
+        n += (unsigned)server_terminate(target,
+                                        "application_name = 'pghaul: load'"
+                                        " AND datname = current_database()");
+    }
+    run = server_program_wait(&p);
+    cr_assert_eq(run.status, 0, "status %d: %s", run.status, run.errors);
+    cr_assert_gt(n, 0);
+    moves_assert_equal(source, target);
+    moves_assert_verified(target, run_dir);
+}
+
 Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end,
      .timeout = 600)
 {

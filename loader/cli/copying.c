@@ -39,6 +39,11 @@ copying_plugin(const struct options *o)
     return plugins[o->plugin];
 }
 
+static const enum room_choice rooms[] = {
+    [OPTION_ON_TARGET_FULL_WAIT] = ROOM_WAIT,
+    [OPTION_ON_TARGET_FULL_STOP] = ROOM_STOP,
+};
+
 static const enum guard_choice choices[] = {
     [OPTION_ON_LIMIT_SLOW] = GUARD_SLOW,
     [OPTION_ON_LIMIT_PAUSE] = GUARD_PAUSE,
@@ -110,6 +115,7 @@ copying_load_params(const struct workplace *w, const struct facts *f)
         .no_owner = o->no_owner,
         .no_acl = o->no_acl,
         .no_analyze = o->no_analyze,
+        .on_full = rooms[o->on_target_full],
         .sequence_margin = o->sequence_margin,
         .roles = o->roles,
         .into_existing = o->into_existing,

@@ -29,7 +29,7 @@
      OPTION_SET(no_key_check) | OPTION_SET(before_sql) |                       \
      OPTION_SET(after_sql) | OPTION_SET(yes) | OPTION_SET(roles) |             \
      OPTION_SET(no_analyze) | OPTION_SET(sequence_margin) |                    \
-     OPTION_SET(index_jobs))
+     OPTION_SET(index_jobs) | OPTION_SET(on_target_full))
 /* How much is said, and how. */
 #define COPYING_TALK_OPTIONS                                                   \
     (OPTION_SET(progress) | OPTION_SET(json) | OPTION_SET(quiet) |             \

@@ -76,6 +76,10 @@ enum option_layer {
     OPTION_LAYER_SCHEMA = 8,
     OPTION_LAYER_SEQUENCES = 16,
 };
+enum option_on_target_full {
+    OPTION_ON_TARGET_FULL_WAIT,
+    OPTION_ON_TARGET_FULL_STOP,
+};
 enum option_progress {
     OPTION_PROGRESS_AUTO,
     OPTION_PROGRESS_PLAIN,

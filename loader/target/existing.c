@@ -232,6 +232,12 @@ existing_begin(const struct existing *x, struct session *s, int *ret_replica,
 }
 
 int
+existing_resume(const struct existing *x, struct session *s, struct err *err)
+{
+    return places_list(s, x->catalog, err);
+}
+
+int
 existing_finish(const struct existing *x, struct session *s, int replica,
                 struct err *err)
 {

@@ -54,6 +54,10 @@ struct existing {
 int existing_begin(const struct existing *x, struct session *s,
                    int *ret_replica, struct err *err);
 
+/* A new session goes on after existing_begin() of another. */
+int existing_resume(const struct existing *x, struct session *s,
+                    struct err *err);
+
 /* All after the last entry.  ERR_DIFFERS: keys are violated; each is named. */
 int existing_finish(const struct existing *x, struct session *s, int replica,
                     struct err *err);

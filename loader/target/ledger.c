@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/clock.h"
+
+/* How long a server process that was told to end may take: ten seconds. */
+enum { OUTLIVE_NAPS = 200, OUTLIVE_NAP_US = 50000 };
+
 static const char *const kind_names[] = {
     [LEDGER_CHUNK] = "chunk",
     [LEDGER_PRE_DATA] = "pre-data",
@@ -41,6 +46,34 @@ lock_run(const struct ledger *l, struct session *s, struct err *err)
     return err_hint(err, "Wait until it has ended, or end it.");
 }
 
+int
+ledger_outlive(const struct ledger *l, struct session *s, int pid,
+               struct err *err)
+{
+    static const char end[] =
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_locks"
+        " WHERE locktype = 'advisory' AND pid = $2::int AND granted"
+        " AND database = (SELECT oid FROM pg_catalog.pg_database"
+        "  WHERE datname = pg_catalog.current_database())"
+        " AND classid = pg_catalog.hashtext('pghaul')::int8"
+        "     & x'ffffffff'::int8"
+        " AND objid = pg_catalog.hashtext($1)::int8 & x'ffffffff'::int8";
+    char number[16];
+    int r = 0;
+
+    snprintf(number, sizeof number, "%d", pid);
+    for (unsigned i = 0; i < OUTLIVE_NAPS && !r; i++) {
+        cleanup_(session_clearp) PGresult *res = NULL;
+
+        r = session_query_params(
+            s, end, 2, (const char *const[]){l->run, number}, &res, err);
+        if (r || PQntuples(res) == 0)
+            break;
+        clock_nap_us(OUTLIVE_NAP_US);
+    }
+    return r; /* if it is still there, ledger_begin() will say so */
+}
+
 /* *ret_ours: the schema is there and is a ledger. */
 static int
 look_at_schema(const struct ledger *l, struct session *s, int *ret_ours,
@@ -65,21 +98,19 @@ look_at_schema(const struct ledger *l, struct session *s, int *ret_ours,
 }
 
 static int
-create_schema(const struct ledger *l, struct session *s, struct err *err)
+create_tables(struct session *s, const char *schema, struct err *err)
 {
-    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
-
-    if (!schema)
-        return err_nomem(err);
     return session_execf(
         s, err,
         "CREATE SCHEMA %s;"
         "COMMENT ON SCHEMA %s IS '" LEDGER_MARK "';"
         "CREATE TABLE %s.run (run uuid PRIMARY KEY, source text NOT NULL,"
         " begun timestamptz NOT NULL DEFAULT pg_catalog.now(),"
-        " finished timestamptz, into_existing boolean NOT NULL);"
+        " finished timestamptz, into_existing boolean NOT NULL,"
+        " n_chunks bigint, n_entries bigint, n_failures bigint);"
         "CREATE TABLE %s.ledger (run uuid NOT NULL REFERENCES %s.run,"
         " kind text NOT NULL, id bigint NOT NULL, n_rows bigint NOT NULL,"
+        " n_bytes bigint NOT NULL,"
         " at timestamptz NOT NULL DEFAULT pg_catalog.now(),"
         " PRIMARY KEY (run, kind, id));"
         "CREATE UNLOGGED TABLE %s.unlogged (LIKE %s.ledger INCLUDING ALL);"
@@ -90,6 +121,43 @@ create_schema(const struct ledger *l, struct session *s, struct err *err)
         "CREATE UNIQUE INDEX ON %s.aside (run, kind, pg_catalog.md5(sql))",
         schema, schema, schema, schema, schema, schema, schema, schema, schema,
         schema);
+}
+
+/* Documented in docs/ledger.md. */
+static int
+create_view(struct session *s, const char *schema, struct err *err)
+{
+    return session_execf(
+        s, err,
+        "CREATE VIEW %s.progress AS SELECT r.run, r.source,"
+        " CASE WHEN r.finished IS NOT NULL THEN 'finished'"
+        "  WHEN r.n_chunks IS NULL THEN 'schema'"
+        "  WHEN d.chunks_done < r.n_chunks THEN 'rows' ELSE 'rest' END"
+        "  AS phase,"
+        " d.chunks_done, r.n_chunks AS chunks, d.rows, d.bytes,"
+        " d.entries_done, r.n_entries AS entries, r.n_failures AS failures,"
+        " r.begun AS started, d.last, r.finished"
+        " FROM %s.run r CROSS JOIN LATERAL (SELECT"
+        "  pg_catalog.count(*) FILTER (WHERE kind = 'chunk') AS chunks_done,"
+        "  coalesce(pg_catalog.sum(n_rows), 0)::bigint AS rows,"
+        "  coalesce(pg_catalog.sum(n_bytes), 0)::bigint AS bytes,"
+        "  pg_catalog.count(*) FILTER (WHERE kind = 'post-data')"
+        "   AS entries_done, pg_catalog.max(at) AS last"
+        "  FROM (SELECT * FROM %s.ledger UNION ALL SELECT * FROM %s.unlogged)"
+        "   AS l WHERE l.run = r.run) AS d",
+        schema, schema, schema, schema);
+}
+
+static int
+create_schema(const struct ledger *l, struct session *s, struct err *err)
+{
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    int r;
+
+    if (!schema)
+        return err_nomem(err);
+    r = create_tables(s, schema, err);
+    return r ? r : create_view(s, schema, err);
 }
 
 static int
@@ -218,14 +286,17 @@ claim_statement(const char *schema)
     char *sql;
 
     return asprintf(&sql,
-                    "WITH new AS (SELECT $1::uuid, $2, $3::int8, $4::int8),"
+                    "WITH new AS (SELECT $1::uuid, $2, $3::int8, $4::int8,"
+                    "  $6::int8),"
                     " u AS (SELECT FROM pg_catalog.pg_class"
                     "  WHERE oid = pg_catalog.to_regclass($5)"
                     "  AND relpersistence = 'u'),"
-                    " a AS (INSERT INTO %s.unlogged (run, kind, id, n_rows)"
+                    " a AS (INSERT INTO %s.unlogged (run, kind, id, n_rows,"
+                    "  n_bytes)"
                     "  SELECT * FROM new WHERE EXISTS (SELECT FROM u)"
                     "  ON CONFLICT DO NOTHING RETURNING 1),"
-                    " b AS (INSERT INTO %s.ledger (run, kind, id, n_rows)"
+                    " b AS (INSERT INTO %s.ledger (run, kind, id, n_rows,"
+                    "  n_bytes)"
                     "  SELECT * FROM new WHERE NOT EXISTS (SELECT FROM u)"
                     "  ON CONFLICT DO NOTHING RETURNING 1)"
                     " SELECT FROM a UNION ALL SELECT FROM b",
@@ -242,7 +313,7 @@ ledger_claim(const struct ledger *l, struct session *s,
     cleanup_(session_freememp) char *table = NULL;
     cleanup_(session_clearp) PGresult *res = NULL;
     cleanup_(freep) char *sql = NULL;
-    char id[24], n_rows[24];
+    char id[24], n_rows[24], n_bytes[24];
     int r;
 
     if (row->table)
@@ -253,10 +324,12 @@ ledger_claim(const struct ledger *l, struct session *s,
         return err_nomem(err);
     snprintf(id, sizeof id, "%" PRId64, row->id);
     snprintf(n_rows, sizeof n_rows, "%" PRIu64, row->n_rows);
-    r = session_query_params(
-        s, sql, 5,
-        (const char *const[]){l->run, kind_names[row->kind], id, n_rows, table},
-        &res, err);
+    snprintf(n_bytes, sizeof n_bytes, "%" PRIu64, row->n_bytes);
+    r = session_query_params(s, sql, 6,
+                             (const char *const[]){l->run,
+                                                   kind_names[row->kind], id,
+                                                   n_rows, table, n_bytes},
+                             &res, err);
     return r ? r : PQntuples(res) == 0 ? LEDGER_E_ALREADY : 0;
 }
 
@@ -341,6 +414,19 @@ ledger_settle(const struct ledger *l, struct session *s, struct err *err)
 }
 
 int
+ledger_tell(const struct ledger *l, struct session *s,
+            const struct ledger_counts *n, struct err *err)
+{
+    char what[160];
+
+    snprintf(what, sizeof what,
+             "n_chunks = %" PRIu64 ", n_entries = %" PRIu64
+             ", n_failures = %" PRIu64,
+             n->n_chunks, n->n_entries, n->n_failures);
+    return set_run(l, s, what, err);
+}
+
+int
 ledger_finish(const struct ledger *l, struct session *s, struct err *err)
 {
     return set_run(l, s, "finished = pg_catalog.now()", err);
@@ -418,9 +504,11 @@ drop_when_empty(struct session *s, const char *schema, struct err *err)
         return r;
     return session_execf(s, err,
                          "DROP TABLE IF EXISTS %s.cutover;"
+                         "DROP VIEW %s.progress;"
                          "DROP TABLE %s.aside, %s.ledger, %s.unlogged, %s.run;"
                          "DROP SCHEMA %s",
-                         schema, schema, schema, schema, schema, schema);
+                         schema, schema, schema, schema, schema, schema,
+                         schema);
 }
 
 int

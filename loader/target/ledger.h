@@ -5,12 +5,13 @@
  * Ledger: what has been loaded into a target, kept in the target.
  *
  *     schema pghaul
- *       run      (run uuid, source, begun, finished, into_existing)
- *       ledger   (run uuid, kind, id, n_rows, at)   kind: chunk, pre-data,
- *                                                      post-data, step
+ *       run      (run uuid, source, begun, finished, into_existing, counts)
+ *       ledger   (run uuid, kind, id, n_rows, n_bytes, at)
+ *                kind: chunk, pre-data, post-data, step
  *       aside    what an existing target must get back: aside.h
- *       unlogged the same, unlogged: chunks of unlogged tables
+ *       unlogged the ledger's like, unlogged: chunks of unlogged tables
  *       cutover  steps of a cut-over: loader/cutover/step.h
+ *       progress a view for people (docs/ledger.md)
  *
  * A row is written in the transaction that does what the row says.  So after
  * any failure, also of the target itself, the ledger is right, and nothing
@@ -54,11 +55,16 @@ enum { LEDGER_E_ALREADY = 1 }; /* it is in the ledger: done */
 int ledger_begin(const struct ledger *l, struct session *s, const char *source,
                  int *ret_finished, struct err *err);
 
+/* A session of ours that was lost may not know it yet, and hold the run's lock:
+   have this server process ended, if it does, and wait for that. */
+int ledger_outlive(const struct ledger *l, struct session *s, int pid,
+                   struct err *err);
+
 /* A row of it. */
 struct ledger_row {
     enum ledger_kind kind;
     int64_t id;
-    uint64_t n_rows;
+    uint64_t n_rows, n_bytes;
     const struct catalog_table *table; /* of a chunk; else NULL */
 };
 
@@ -73,6 +79,15 @@ int ledger_has(const struct ledger *l, struct session *s, enum ledger_kind kind,
 /* Mark in the catalogue what the ledger lists. */
 int ledger_read(const struct ledger *l, struct session *s, struct catalog *c,
                 struct err *err);
+
+/* For those who look at the progress: how much there is to do, and how many
+   tables and entries this command has lost. */
+struct ledger_counts {
+    uint64_t n_chunks, n_entries, n_failures;
+};
+
+int ledger_tell(const struct ledger *l, struct session *s,
+                const struct ledger_counts *n, struct err *err);
 
 /*
  * A commit that waits for the disk makes those before it durable too.  Where

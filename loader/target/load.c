@@ -15,6 +15,7 @@
 #include "loader/target/roles.h"
 #include "loader/target/schema.h"
 #include "loader/target/sequences.h"
+#include "loader/work/retry.h"
 
 struct load {
     struct load_params params;
@@ -22,6 +23,10 @@ struct load {
     struct catalog *catalog;
     struct session *session;
     struct load_lane lane;
+    struct room room;
+    struct ledger_counts counts;
+    unsigned n_naps; /* of the main thread, waiting for room */
+    int backend_pid; /* the session's */
     int was_finished;
 };
 
@@ -31,6 +36,7 @@ load_free(struct load *x)
     if (!x)
         return NULL;
     session_free(x->session);
+    room_clear(&x->room);
     free(x);
     return NULL;
 }
@@ -196,29 +202,116 @@ read_ledger(struct load *x, struct err *err)
     return err_hint(err, "Make the target database anew, and load again.");
 }
 
+/* ---- a session that is lost, or a server that says "later" ---- */
+
+static int
+connect_once(void *arg, int again, struct err *err)
+{
+    struct load *x = arg;
+    int r = load_lane_require_way(&x->lane, err);
+
+    (void)again;
+    if (!r)
+        r = load_lane_connect(&x->lane, &x->session, err);
+    if (!r)
+        x->backend_pid = PQbackendPID(session_conn(x->session));
+    return r;
+}
+
+/* A server that cannot be reached at all is not going to be soon: who has
+   mistyped its name is not kept waiting. */
+static int
+has_answered(const struct err *why)
+{
+    return why->sqlstate[0] && session_retry_class(why) != SESSION_RETRY_NEVER;
+}
+
+/* The run is ours again, or still. */
+static int
+reconnect(struct load *x, struct err *err)
+{
+    int former = x->backend_pid;
+    int r = load_lane_connect(&x->lane, &x->session, err);
+
+    if (r)
+        return r;
+    x->backend_pid = PQbackendPID(session_conn(x->session));
+    return ledger_outlive(&x->lane.ledger, x->session, former, err);
+}
+
+static int
+resume(struct load *x, struct err *err)
+{
+    const struct existing e = existing(x);
+    int finished, r = reconnect(x, err);
+
+    if (!r)
+        r = ledger_begin(&x->lane.ledger, x->session, x->params.facts->source,
+                         &finished, err);
+    return r || !x->params.into_existing ? r
+                                         : existing_resume(&e, x->session, err);
+}
+
+static int
+wait_for_room(void *arg, const struct err *why, struct err *err)
+{
+    struct load *x = arg;
+
+    if (!room_lacks(&x->room, why))
+        return 0;
+    room_tell(&x->room, x->params.progress);
+    return room_nap(&x->room, x->n_naps++, err) < 0 ? -1 : 1;
+}
+
+static int
+persist(struct load *x, retry_step *step, struct err *err)
+{
+    const struct retry p = {
+        .stop = x->params.stop,
+        .progress = x->params.progress,
+        .wait = wait_for_room,
+    };
+    int r = retry_do(&p, step, x, err);
+
+    if (!r && x->n_naps > 0) {
+        x->n_naps = 0;
+        room_found(&x->room);
+        room_tell(&x->room, x->params.progress);
+    }
+    return r;
+}
+
 /*
  * Our session is as old as the load.  If it is lost the server may have
  * crashed, which empties unlogged tables: what the catalogue remembers of them
  * may be wrong.
  */
 static int
-settle(void *arg, struct err *err)
+settle_once(void *arg, int again, struct err *err)
 {
     struct load *x = arg;
-    int r, finished;
+    int r = again ? resume(x, err) : 0;
 
-    r = ledger_settle(&x->lane.ledger, x->session, err);
-    if (!r || session_retry_class(err) != SESSION_RETRY_RECONNECT)
-        return r;
-    progress_note(x->params.progress, "reading the ledger again: %s",
-                  err->message);
-    r = load_lane_connect(&x->lane, &x->session, err);
-    if (!r)
-        r = ledger_begin(&x->lane.ledger, x->session, x->params.facts->source,
-                         &finished, err);
     if (!r)
         r = ledger_settle(&x->lane.ledger, x->session, err);
-    return r ? r : read_ledger(x, err);
+    return r || !again ? r : read_ledger(x, err);
+}
+
+static int
+settle(void *arg, struct err *err)
+{
+    return persist(arg, settle_once, err);
+}
+
+/* Only the view is poorer when this cannot be written. */
+static void
+mourn(void *arg)
+{
+    struct load *x = arg;
+    struct err ignored;
+
+    x->counts.n_failures++;
+    ledger_tell(&x->lane.ledger, x->session, &x->counts, &ignored);
 }
 
 /* ---- begin, lane, finish ---- */
@@ -241,8 +334,11 @@ set_up_lane(struct load *x)
         .no_owner = x->params.no_owner,
         .no_acl = x->params.no_acl,
         .discard = f->discards,
+        .room = &x->room,
+        .progress = x->params.progress,
         .settle = settle,
         .settle_arg = x,
+        .mourn = mourn,
     };
     memcpy(x->lane.run, f->run, sizeof x->lane.run);
 }
@@ -288,10 +384,52 @@ prepare(struct load *x, struct err *err)
     return progress_phase_end(p->progress, r, err);
 }
 
+/* Who looks at the ledger's view sees how much there is. */
+static int
+tell_counts(struct load *x, struct err *err)
+{
+    struct catalog_counts n;
+    int r = catalog_count(x->catalog, &n, err);
+
+    if (r)
+        return r;
+    x->counts = (struct ledger_counts){.n_chunks = n.n_chunks,
+                                       .n_entries = n.n_entries};
+    return ledger_tell(&x->lane.ledger, x->session, &x->counts, err);
+}
+
+static int
+begin_once(void *arg, int again, struct err *err)
+{
+    struct load *x = arg;
+    int r = 0;
+
+    x->lane.replica = 0; /* until it is known that it may be */
+    if (again)
+        r = reconnect(x, err);
+    if (!r)
+        r = portrait_log(progress_events(x->params.progress), "target",
+                         x->session, err);
+    if (!r)
+        r = catalog_forget_failures(x->catalog, err);
+    if (!r)
+        r = ledger_begin(&x->lane.ledger, x->session, x->params.facts->source,
+                         &x->was_finished, err);
+    if (!r && !x->was_finished)
+        r = count_workers(x, err);
+    if (!r && !x->was_finished)
+        r = prepare(x, err);
+    if (!r && !x->was_finished)
+        r = tell_counts(x, err);
+    return r ? r : read_ledger(x, err);
+}
+
 int
 load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
            struct catalog *c, struct err *err)
 {
+    const struct retry first = {
+        .stop = p->stop, .progress = p->progress, .is_worth = has_answered};
     cleanup_(load_freep) struct load *x = NULL;
     int r;
 
@@ -301,25 +439,12 @@ load_begin(struct load **ret, const struct load_params *p, struct run_dir *dir,
     x->params = *p;
     x->dir = dir;
     x->catalog = c;
+    room_init(&x->room, p->on_full, p->stop);
     set_up_lane(x);
 
-    r = load_lane_require_way(&x->lane, err);
+    r = retry_do(&first, connect_once, x, err);
     if (!r)
-        r = load_lane_connect(&x->lane, &x->session, err);
-    if (r)
-        return r;
-    r = portrait_log(progress_events(p->progress), "target", x->session, err);
-    if (!r)
-        r = catalog_forget_failures(c, err);
-    if (!r)
-        r = ledger_begin(&x->lane.ledger, x->session, p->facts->source,
-                         &x->was_finished, err);
-    if (!r && !x->was_finished)
-        r = count_workers(x, err);
-    if (!r && !x->was_finished)
-        r = prepare(x, err);
-    if (!r)
-        r = read_ledger(x, err);
+        r = persist(x, begin_once, err);
     if (!r)
         *ret = take(x);
     return r;
@@ -350,6 +475,20 @@ load_lane(struct load *x)
     return lane;
 }
 
+static int
+finish_once(void *arg, int again, struct err *err)
+{
+    struct load *x = arg;
+    int r = again ? resume(x, err) : 0;
+
+    if (!r)
+        r = sequences_set(x->session, x->catalog, x->params.sequence_margin,
+                          x->params.progress, err);
+    if (!r && x->params.into_existing)
+        r = finish_existing(x, err);
+    return r ? r : ledger_finish(&x->lane.ledger, x->session, err);
+}
+
 int
 load_finish(struct load *x, struct err *err)
 {
@@ -362,11 +501,6 @@ load_finish(struct load *x, struct err *err)
     if (r)
         return r;
     progress_phase_begin(x->params.progress, "finish");
-    r = sequences_set(x->session, x->catalog, x->params.sequence_margin,
-                      x->params.progress, err);
-    if (!r && x->params.into_existing)
-        r = finish_existing(x, err);
-    if (!r)
-        r = ledger_finish(&x->lane.ledger, x->session, err);
+    r = persist(x, finish_once, err);
     return progress_phase_end(x->params.progress, r, err);
 }

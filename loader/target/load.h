@@ -12,6 +12,9 @@
  *     finish  sequences; the ledger's last word
  *
  * Each step is safe to repeat: the ledger in the target says what is done.
+ * So begin and finish are tried again themselves when the server refuses them
+ * for a moment or the connection is lost (loader/work/retry.h); but a first
+ * connection is only when the server has answered.
  */
 
 #include "io/cleanup.h"
@@ -22,6 +25,7 @@
 #include "loader/progress/progress.h"
 #include "loader/run/run_dir.h"
 #include "loader/target/existing.h"
+#include "loader/target/room.h"
 #include "loader/work/lane.h"
 
 struct load;
@@ -36,6 +40,7 @@ struct load_params {
     int no_owner;
     int no_acl;
     int no_analyze;
+    enum room_choice on_full; /* the target's disk */
     uint64_t sequence_margin; /* values to skip: sequences.h */
     int roles; /* also the run's roles, and the database's own properties */
     int into_existing;

@@ -235,6 +235,7 @@ load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
         .kind = LEDGER_CHUNK,
         .id = (int64_t)k->id,
         .n_rows = k->totals.digest.n_rows,
+        .n_bytes = k->totals.raw_len,
         .table = k->table->kind == CATALOG_TABLE ? k->table : NULL,
     };
     struct err ignored;

@@ -123,6 +123,7 @@ give_up(void *arg, void *task, const struct err *why, struct err *err)
     struct load_lane *lane = arg;
     const struct task *t = task;
 
+    lane->mourn(lane->settle_arg);
     if (t->chunk)
         return catalog_table_failed(lane->catalog, t->chunk->table->id, why,
                                     err);
@@ -282,10 +283,8 @@ begin_showing(struct load_chunk *w, const struct task *t)
 }
 
 static int
-work(void *arg, void *task, struct err *err)
+work_once(struct load_chunk *w, const struct task *t, struct err *err)
 {
-    struct load_chunk *w = arg;
-    const struct task *t = task;
     int r = 0;
 
     begin_showing(w, t);
@@ -300,10 +299,47 @@ work(void *arg, void *task, struct err *err)
     return r;
 }
 
+static int
+work(void *arg, void *task, struct err *err)
+{
+    struct load_chunk *w = arg;
+
+    for (unsigned n = 0;; n++) {
+        int r = work_once(w, task, err);
+
+        if (r == 0 && n > 0)
+            room_found(w->lane->room);
+        if (r >= 0 || !room_lacks(w->lane->room, err))
+            return r;
+        progress_begin(w->cell, "waiting for room", 0);
+        r = room_nap(w->lane->room, n, err);
+        progress_end(w->cell, 0);
+        if (r)
+            return r;
+    }
+}
+
 static void
 close_worker(void *arg)
 {
     worker_free(arg);
+}
+
+static int
+beat(void *arg, struct err *err)
+{
+    struct load_lane *lane = arg;
+
+    (void)err;
+    room_tell(lane->room, lane->progress);
+    return 0;
+}
+
+/* Where the disk is full for one it is for all; who is to wait has waited. */
+static enum lane_verdict
+judge(const struct err *err)
+{
+    return room_is_short(err) ? LANE_FATAL : lane_judge(err);
 }
 
 const struct lane_ops load_lane_ops = {
@@ -312,8 +348,9 @@ const struct lane_ops load_lane_ops = {
     .record = record,
     .give_up = give_up,
     .free_task = free_task,
+    .beat = beat,
     .open = open_worker,
     .work = work,
     .close = close_worker,
-    .judge = lane_judge,
+    .judge = judge,
 };

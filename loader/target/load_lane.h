@@ -19,6 +19,7 @@
 #include "loader/catalog/catalog.h"
 #include "loader/run/run_dir.h"
 #include "loader/target/ledger.h"
+#include "loader/target/room.h"
 #include "loader/work/lane.h"
 
 /* All borrowed; must outlive the drive. */
@@ -37,10 +38,14 @@ struct load_lane {
     int replica;            /* triggers do not fire: existing.h */
     int no_owner, no_acl;   /* leave these out of large objects' metadata */
     int discard;            /* remove a file when it is loaded */
+    struct room *room;      /* when the target's disk is full */
+    struct progress *progress;
     /* Of the main thread: see to it that the catalogue's marks are right, and
        that the target cannot lose what they say. */
     int (*settle)(void *arg, struct err *err);
     void *settle_arg;
+    /* Of the main thread: something was given up. */
+    void (*mourn)(void *settle_arg);
     enum catalog_stage settled; /* all before this is */
 };
 

@@ -194,18 +194,22 @@ next_random(struct scheduler *s)
     return z ^ z >> 31;
 }
 
-/* Half of it is chance, so that workers that failed together do not come back
-   together. */
-static uint64_t
-backoff_ms(struct scheduler *s, unsigned n_tries)
+uint64_t
+scheduler_backoff_ms(unsigned n, uint64_t random)
 {
     uint64_t ms = SCHEDULER_BACKOFF_MS;
 
-    while (--n_tries > 0 && ms < SCHEDULER_BACKOFF_MAX_MS)
+    while (--n > 0 && ms < SCHEDULER_BACKOFF_MAX_MS)
         ms *= 2;
     if (ms > SCHEDULER_BACKOFF_MAX_MS)
         ms = SCHEDULER_BACKOFF_MAX_MS;
-    return ms / 2 + next_random(s) % (ms / 2 + 1);
+    return ms / 2 + random % (ms / 2 + 1);
+}
+
+static uint64_t
+backoff_ms(struct scheduler *s, unsigned n)
+{
+    return scheduler_backoff_ms(n, next_random(s));
 }
 
 static void

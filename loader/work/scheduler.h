@@ -122,5 +122,9 @@ struct scheduler_actions scheduler_step(struct scheduler *s,
 /* When the next TICK is needed; UINT64_MAX: none. */
 uint64_t scheduler_wake_ms(const struct scheduler *s);
 
+/* How long to wait after the nth failure in a row (from 1); half of it is
+   chance, so that workers that failed together do not come back together. */
+uint64_t scheduler_backoff_ms(unsigned n, uint64_t random);
+
 /* Stopped short: DRAINING or DRAINED. */
 int scheduler_draining(const struct scheduler *s);
