@@ -367,55 +367,132 @@ cut_is_right(struct schema *s, enum schema_section section,
     return n == toc->n_items;
 }
 
-/* ---- one by one, when a text imitates pg_restore's comments ---- */
+/* ---- in parts, when a text imitates pg_restore's comments ---- */
 
-/* A list file for pg_restore -L with one entry. */
+/* Entries in the order in which they are to be executed. */
+struct part {
+    const struct toc_item *items;
+    size_t n;
+};
+
+/* A list file for pg_restore -L. */
 static int
-list_of_one(int64_t id, char *option, size_t size, struct err *err)
+list_of(struct part part, char *option, size_t size, struct err *err)
 {
     int fd = memfd_create("pghaul-list", 0);
 
     if (fd < 0)
         return err_sys(err, errno, "could not make a list for pg_restore");
-    if (dprintf(fd, "%" PRId64 "; 0 0\n", id) < 0) {
-        close(fd);
-        return err_sys(err, errno, "could not make a list for pg_restore");
+    for (size_t i = 0; i < part.n; i++) {
+        if (dprintf(fd, "%" PRId64 "; 0 0\n", part.items[i].id) < 0) {
+            close(fd);
+            return err_sys(err, errno, "could not make a list for pg_restore");
+        }
     }
     snprintf(option, size, "--use-list=/proc/self/fd/%d", fd);
     return fd;
 }
 
+/* The list alone: a comment or an ACL, which belongs to the section of what
+   stands before it, is moved behind all that is not listed. */
 static int
-visit_alone(struct schema *s, enum schema_section section, int64_t id,
-            struct visitor *v, struct err *err)
+write_part(struct schema *s, struct part part, struct script *ret,
+           struct err *err)
 {
-    struct script script;
-    struct toc_scan scan;
-    struct toc_entry e;
     char option[64];
     int fd, r;
 
-    fd = list_of_one(id, option, sizeof option, err);
+    fd = list_of(part, option, sizeof option, err);
     if (fd < 0)
         return fd;
-    /* The list alone: a comment or an ACL, which belongs to the section of
-       what stands before it, is moved behind all that is not listed. */
-    r = write_script(s, option, &script, err);
+    r = write_script(s, option, ret, err);
     close(fd);
+    return r;
+}
+
+static int
+visit_alone(struct schema *s, enum schema_section section, int64_t id,
+            const struct script *script, struct visitor *v, struct err *err)
+{
+    struct toc_scan scan;
+    struct toc_entry e;
+
+    toc_scan_begin(&scan, script->text, script->len);
+    if (!toc_scan_next(&scan, &e) || e.id != id)
+        return err_set(err, ERR_CORRUPT,
+                       "pg_restore did not print entry %" PRId64, id);
+    /* All up to the end is this entry's, whatever it looks like. */
+    e.sql.len = (size_t)(scan.end - e.sql.at);
+    return hand_over(s, section, &e, v, err);
+}
+
+/* Does the cut give just these, in this order? */
+static int
+part_is_right(const struct script *script, struct part part)
+{
+    struct toc_scan scan;
+    struct toc_entry e;
+    size_t n = 0;
+
+    toc_scan_begin(&scan, script->text, script->len);
+    while (toc_scan_next(&scan, &e))
+        if (n == part.n || part.items[n++].id != e.id)
+            return 0;
+    return n == part.n;
+}
+
+static int
+visit_cut(struct schema *s, enum schema_section section,
+          const struct script *script, struct visitor *v, struct err *err)
+{
+    struct toc_scan scan;
+    struct toc_entry e;
+    int r = 0;
+
+    toc_scan_begin(&scan, script->text, script->len);
+    while (!r && toc_scan_next(&scan, &e))
+        r = hand_over(s, section, &e, v, err);
+    return r;
+}
+
+static int visit_part(struct schema *s, enum schema_section section,
+                      struct part part, struct visitor *v, struct err *err);
+
+/* So few calls are made where few texts imitate, and one an entry at worst. */
+static int
+visit_halves(struct schema *s, enum schema_section section, struct part part,
+             struct visitor *v, struct err *err)
+{
+    size_t half = part.n / 2;
+    int r;
+
+    r = visit_part(s, section, (struct part){part.items, half}, v, err);
+    return r ? r
+             : visit_part(s, section,
+                          (struct part){part.items + half, part.n - half}, v,
+                          err);
+}
+
+static int
+visit_part(struct schema *s, enum schema_section section, struct part part,
+           struct visitor *v, struct err *err)
+{
+    struct script script;
+    int r, is_wrong = 0;
+
+    if (part.n == 0)
+        return 0;
+    r = write_part(s, part, &script, err);
     if (r)
         return r;
-
-    toc_scan_begin(&scan, script.text, script.len);
-    if (toc_scan_next(&scan, &e) && e.id == id) {
-        /* All up to the end is this entry's, whatever it looks like. */
-        e.sql.len = (size_t)(scan.end - e.sql.at);
-        r = hand_over(s, section, &e, v, err);
-    } else {
-        r = err_set(err, ERR_CORRUPT, "pg_restore did not print entry %" PRId64,
-                    id);
-    }
+    if (part.n == 1)
+        r = visit_alone(s, section, part.items[0].id, &script, v, err);
+    else if (part_is_right(&script, part))
+        r = visit_cut(s, section, &script, v, err);
+    else
+        is_wrong = 1;
     unmap(&script);
-    return r;
+    return is_wrong ? visit_halves(s, section, part, v, err) : r;
 }
 
 static int
@@ -429,20 +506,19 @@ by_pass_and_line(const void *a, const void *b)
 }
 
 static int
-each_alone(struct schema *s, enum schema_section section, struct visitor *v,
-           struct err *err)
+each_by_parts(struct schema *s, enum schema_section section, struct visitor *v,
+              struct err *err)
 {
     const struct toc *toc = &s->toc[section];
     struct toc_item *ordered;
-    int r = 0;
+    int r;
 
     ordered = calloc(toc->n_items + 1, sizeof *ordered);
     if (!ordered)
         return err_nomem(err);
     memcpy(ordered, toc->items, toc->n_items * sizeof *ordered);
     qsort(ordered, toc->n_items, sizeof *ordered, by_pass_and_line);
-    for (size_t i = 0; i < toc->n_items && !r; i++)
-        r = visit_alone(s, section, ordered[i].id, v, err);
+    r = visit_halves(s, section, (struct part){ordered, toc->n_items}, v, err);
     free(ordered);
     return r;
 }
@@ -455,20 +531,14 @@ schema_each(struct schema *s, enum schema_section section,
 {
     struct visitor v = {.visit = visit, .arg = arg};
     struct script script;
-    struct toc_scan scan;
-    struct toc_entry e;
     int r;
 
     r = write_script(s, section_options[section], &script, err);
     if (r)
         return r;
-    if (cut_is_right(s, section, &script)) {
-        toc_scan_begin(&scan, script.text, script.len);
-        while (!r && toc_scan_next(&scan, &e))
-            r = hand_over(s, section, &e, &v, err);
-    } else {
-        r = each_alone(s, section, &v, err);
-    }
+    r = cut_is_right(s, section, &script)
+            ? visit_cut(s, section, &script, &v, err)
+            : each_by_parts(s, section, &v, err);
     unmap(&script);
     return r;
 }

@@ -10,7 +10,7 @@
  * The cut is made at the comments that stand over each entry.  Since texts of
  * the source (a function's body, a comment) could imitate such a line, it
  * counts only if it gives exactly the entries that pg_restore lists; if not,
- * each entry is asked for by itself.
+ * the halves are asked for by themselves, and so on, down to single entries.
  */
 
 #include "io/cleanup.h"
