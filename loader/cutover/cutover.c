@@ -368,6 +368,29 @@ cutover_drain(struct cutover *c, const struct cutover_drain *d,
     return r;
 }
 
+/* Its worker notices that when something comes, or a second later: so a mark
+   comes. */
+int
+cutover_disable(const struct cutover_end *e, struct err *err)
+{
+    cleanup_(session_freememp) char *name =
+        session_ident(e->subscriber, e->subscription->name);
+    struct subscription_look look;
+    uint64_t mark;
+    int r = subscription_look(e->subscriber, e->subscription, &look, err);
+
+    if (!r && look.state == SUBSCRIPTION_ENABLED)
+        r = session_execf(e->subscriber, err, "ALTER SUBSCRIPTION %s DISABLE",
+                          name);
+    if (!r && look.state == SUBSCRIPTION_ENABLED)
+        r = drain_mark(e->publisher, &mark, err);
+    if (!r)
+        r = subscription_disable(e->subscriber, e->subscription, err);
+    return r ? r
+             : subscription_slot_is_free(e->publisher, e->subscription->slot,
+                                         err);
+}
+
 int
 cutover_carry(struct cutover *c, enum cutover_direction to,
               char what[CUTOVER_WHAT], struct err *err)

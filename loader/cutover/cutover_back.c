@@ -25,11 +25,10 @@ was_opened(struct cutover *c, int *ret, struct err *err)
 static int
 close_reverse(struct cutover *c, struct err *err)
 {
+    const struct cutover_end reverse = {c->target, c->source, &c->reverse};
     struct err ignored;
-    int r = subscription_disable(c->source, &c->reverse, err);
+    int r = cutover_disable(&reverse, err);
 
-    if (!r)
-        r = subscription_slot_is_free(c->target, c->reverse_name, err);
     if (!r)
         r = cutover_refuse_strays(c, c->target, &c->reverse, err);
     if (r) /* what was written at the target must not be lost */

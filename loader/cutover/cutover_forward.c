@@ -145,10 +145,9 @@ static int
 do_turn(struct cutover *c, char what[CUTOVER_WHAT], struct err *err)
 {
     const struct still_params still = {.writers = STILL_REFUSE};
-    int r = subscription_disable(c->target, &c->forward, err);
+    const struct cutover_end forward = {c->source, c->target, &c->forward};
+    int r = cutover_disable(&forward, err);
 
-    if (!r)
-        r = subscription_slot_is_free(c->source, c->forward.slot, err);
     /* Once more: one that was just beginning may have been seen too late. */
     if (!r)
         r = still_wait(c->source, &still, c->steps.rows[STEP_READ_ONLY].since,

@@ -54,6 +54,13 @@ struct cutover_drain {
 int cutover_drain(struct cutover *c, const struct cutover_drain *d,
                   char what[CUTOVER_WHAT], struct err *err);
 
+/* The subscription applies nothing any more, and its slot is free. */
+struct cutover_end {
+    struct session *publisher, *subscriber;
+    const struct subscription *subscription;
+};
+int cutover_disable(const struct cutover_end *e, struct err *err);
+
 /* Sessions that were opened anew meanwhile have lost their settings. */
 int cutover_let_write(struct cutover *c, struct err *err);
 
