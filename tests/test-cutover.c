@@ -201,6 +201,26 @@ refuse_prepared(const struct moved *m)
     server_sql(m->source, "ROLLBACK PREPARED 'half done'");
 }
 
+/* While somebody is waited for. */
+static void
+interrupt(const struct moved *m)
+{
+    PGconn *idle = session(m->source, "SET work_mem = '1MB'");
+    const char *before = marks_of(m);
+    struct server_program p = server_program_start(cutover_words(*m));
+    struct server_run run;
+
+    moves_wait_until(m->source, "SELECT count(*) = 1 FROM pg_db_role_setting s"
+                                " JOIN pg_database d ON d.oid = s.setdatabase"
+                                " WHERE d.datname = current_database() AND"
+                                " setconfig::text LIKE '%read_only=on%'");
+    kill(p.pid, SIGINT);
+    run = server_program_wait(&p);
+    assert_says(&run, 130, "it can be written to");
+    cr_assert_str_eq(marks_of(m), before);
+    PQfinish(idle);
+}
+
 /* A client that begins sessions anew, and asks for transactions that write. */
 static void
 refuse_strays(const struct moved *m)
@@ -243,6 +263,7 @@ Test(cutover, is_refused_while_something_is_in_the_way)
                     "fire for replicated rows", "DROP TRIGGER always ON a");
     refuse_lag(&m);
     refuse_prepared(&m);
+    interrupt(&m);
     refuse_strays(&m);
     server_sql(m.target, "DELETE FROM parts WHERE i = 3");
     run = cutover(m);
