@@ -188,6 +188,6 @@ const struct command command_verify = {
              OPTION_SET(show) | OPTION_SET(repair_sql) | OPTION_SET(accept) |
              OPTION_SET(layers) | OPTION_SET(drift) | OPTION_SET(no_owner) |
              OPTION_SET(no_acl) | OPTION_SET(max_rate) | OPTION_SET(jobs) |
-             SELECTING_OPTIONS | COPYING_TALK_OPTIONS,
+             OPTION_SET(config) | SELECTING_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,
 };

@@ -211,15 +211,21 @@ begin_sample(struct compared *c, struct err *err)
 {
     const struct proof_pair *sides = c->params->sides;
     struct session *s = proof_side_session(sides->at[PROOF_RIGHT]);
+    struct err why;
+    int r;
 
     if (!c->params->sample_ppm || c->table->kind != CATALOG_TABLE ||
         c->table->n_columns == 0)
         return 0;
     c->result.sample_ppm = c->params->sample_ppm;
-    return sampling_begin(&c->sampling,
-                          s ? s : proof_side_session(sides->at[PROOF_LEFT]),
-                          c->table, proof_side_encoding(sides->at[PROOF_LEFT]),
-                          c->params->sample_ppm, err);
+    r = sampling_begin(&c->sampling,
+                       s ? s : proof_side_session(sides->at[PROOF_LEFT]),
+                       c->table, proof_side_encoding(sides->at[PROOF_LEFT]),
+                       c->params->sample_ppm, err);
+    if (!r || err->class != ERR_REFUSED)
+        return r;
+    why = *err;
+    return compared_conclude(c, PROOF_FAILED, err, "%s", why.message);
 }
 
 static int

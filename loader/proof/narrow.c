@@ -80,6 +80,18 @@ find_key(struct narrow *n, const struct compared *c, struct err *err)
                : 0;
 }
 
+/* Values that nobody can make text of cannot be written as SQL. */
+static void
+check_repair(struct narrow *n)
+{
+    if (n->table->format == COPY_TEXT)
+        return;
+    for (unsigned i = 0; i < n->table->n_columns; i++)
+        if (!n->key.types || !n->key.types[i])
+            n->cannot_repair = 1;
+    n->wants_repair = n->wants_repair && !n->cannot_repair;
+}
+
 int
 narrow_prepare(struct narrow *n, struct compared *c, unsigned wanted,
                int wants_repair, struct err *err)
@@ -96,6 +108,7 @@ narrow_prepare(struct narrow *n, struct compared *c, unsigned wanted,
     r = list_ranges(n, c, err);
     if (!r)
         r = find_key(n, c, err);
+    check_repair(n);
     if (c->sampling.table)
         n->n_bytes = (uint64_t)((double)n->n_bytes * c->params->sample_ppm /
                                 SAMPLING_ALL);

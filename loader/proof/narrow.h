@@ -38,7 +38,8 @@ struct narrow {
     struct digest at[PROOF_ENDS];
     uint64_t n_bytes; /* of both, about */
     unsigned n_wanted;
-    int wants_repair; /* the right side is a server */
+    int wants_repair;  /* the right side is a server... */
+    int cannot_repair; /* ...which has other types */
 
     /* Filled by the search. */
     uint64_t n[PROOF_N_ROW_KINDS];

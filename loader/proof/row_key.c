@@ -25,7 +25,8 @@ static const char list_columns[] =
     " (SELECT x.place FROM k,"
     "   pg_catalog.unnest(k.columns) WITH ORDINALITY AS x (attnum, place)"
     "  WHERE x.attnum = a.attnum AND x.place <= k.indnkeyatts),"
-    " t.typsend::pg_catalog.regproc "
+    " t.typsend::pg_catalog.regproc,"
+    " pg_catalog.format_type(a.atttypid, NULL) "
     "FROM pg_catalog.pg_attribute a"
     " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid "
     "= " RELATION " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 3";
@@ -37,6 +38,33 @@ find_column(const struct catalog_table *t, const char *name, unsigned *ret)
         if (strcmp(t->columns[*ret].name, name) == 0)
             return 1;
     return 0;
+}
+
+/* "numeric(10,2)[]" is "numeric[]": modifiers do not change what a value's bytes
+   mean. */
+static int
+is_same_type(const char *staged, const char *here)
+{
+    while (*staged && *here) {
+        if (*staged == '(' && *here != '(')
+            staged += strcspn(staged, ")") + 1;
+        else if (*staged++ != *here++)
+            return 0;
+    }
+    if (*staged == '(')
+        staged += strcspn(staged, ")") + 1;
+    return *staged == *here;
+}
+
+static int
+take_type(struct row_key *k, unsigned column, const PGresult *res, int i,
+          const struct catalog_table *t, struct err *err)
+{
+    if (!is_same_type(t->columns[column].type, PQgetvalue(res, i, 4)))
+        return 0;
+    k->types[column] = strdup(PQgetvalue(res, i, 1));
+    k->sends[column] = strdup(PQgetvalue(res, i, 3));
+    return k->types[column] && k->sends[column] ? 0 : err_nomem(err);
 }
 
 static int
@@ -53,10 +81,8 @@ take_rows(struct row_key *k, const PGresult *res, const struct catalog_table *t,
             is_whole = is_whole && !is_key; /* it is generated */
             continue;
         }
-        k->types[column] = strdup(PQgetvalue(res, i, 1));
-        k->sends[column] = strdup(PQgetvalue(res, i, 3));
-        if (!k->types[column] || !k->sends[column])
-            return err_nomem(err);
+        if (take_type(k, column, res, i, t, err))
+            return -1;
         if (is_key)
             k->columns[k->n++] = column;
     }

@@ -4,7 +4,8 @@
 /*
  * Row key: by which columns a row of a table is known, as a server says: its
  * primary key, or another unique index of columns that are never NULL.  And what
- * types its columns have there, to make text of what came in binary.
+ * types its columns have there, to make text of what came in binary; where one
+ * is not the type that was staged, the server could make nothing of it.
  *
  * Without a server, or without such an index, all of a row is its key.
  */
@@ -18,7 +19,7 @@
 struct row_key {
     unsigned n;        /* columns of the key; 0: the whole row */
     unsigned *columns; /* their places in the table, in the key's order */
-    char **types;      /* of all columns of the table; NULL: nobody knows */
+    char **types;      /* of the columns of the table; NULL: nobody knows */
     char **sends;      /* the functions that give their binary form; NULL */
     unsigned n_types;
 };

@@ -52,6 +52,10 @@ ask_server(const struct row_text *t, unsigned column,
                  t->key->types[column]) < 0)
         return err_nomem(err);
     r = session_query_binary(t->session, sql, 1, &value, &res, err);
+    /* Of a value that is none the server says that the protocol is violated,
+       which trying again does not mend. */
+    if (r && strcmp(err->sqlstate, "08P01") == 0)
+        err->class = ERR_CORRUPT;
     if (r)
         return r;
     *ret = strdup(PQgetvalue(res, 0, 0));

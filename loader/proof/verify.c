@@ -114,7 +114,8 @@ record_repair(struct verify *v, const struct narrow *n, struct err *err)
     for (unsigned i = 0; i < PROOF_N_ROW_KINDS && !r; i++)
         if (n->repair[order[i]])
             r = copy_statements(n->repair[order[i]], v->params.repair, err);
-    v->n_partly_repaired += v->params.repair && n->is_partial;
+    v->n_partly_repaired +=
+        v->params.repair && (n->is_partial || n->cannot_repair);
     return r;
 }
 
