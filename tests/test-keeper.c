@@ -181,7 +181,7 @@ Test(keeper, restarted_source_is_a_lost_snapshot_and_the_keeper_ends)
 
     server_crash("source");
     server_start("source");
-    for (int i = 0; look(run_dir, &keeper) == 0 && i < 100; i++)
+    for (int i = 0; look(run_dir, &keeper) == 0 && i < 2400; i++)
         usleep(50000);
     cr_assert_eq(look(run_dir, &keeper), KEEPER_E_NONE);
     server_sql(source, "DELETE FROM shop.orders WHERE id % 2 = 0");

@@ -49,7 +49,7 @@ start_proxy(const char *server, const struct cut *cut)
     struct proxy p = {.program = server_program_start(argv)};
     char port[8] = "";
 
-    for (int i = 0; i < 1500 && !strchr(port, '\n'); i++) {
+    for (int i = 0; i < 3000 && !strchr(port, '\n'); i++) {
         usleep(20000);
         if (pread(p.program.out_fd, port, sizeof port - 1, 0) < 0)
             port[0] = '\0';

@@ -52,7 +52,7 @@ start_pooler(const char *server, const char *more)
     p.pid = server_process_start_logged(
         (const char *const[]){"/usr/sbin/pgbouncer", ini, NULL},
         server_process_text("%s/log", p.dir));
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 3000; i++) {
         if (access(server_process_text("%s/.s.PGSQL.5432", p.dir), F_OK) == 0)
             return p;
         usleep(20000);
@@ -205,7 +205,7 @@ Test(pooler, balance_over_two_servers_is_refused)
         "python3", "-B",
         server_process_text("%s/tests/pg-proxy.py", getenv("PGHAUL_SOURCE")),
         server_socket_dir("source"), server_socket_dir("replica"), NULL});
-    for (int i = 0; i < 500 && !strchr(port, '\n'); i++) {
+    for (int i = 0; i < 3000 && !strchr(port, '\n'); i++) {
         usleep(20000);
         if (pread(proxy.out_fd, port, sizeof port - 1, 0) < 0)
             port[0] = '\0';

@@ -194,6 +194,6 @@ toy_nap(struct toy_task *t, struct err *err)
 {
     (void)t;
     (void)err;
-    clock_nap_us(20000);
+    clock_nap_us(50000);
     return 0;
 }
