@@ -186,7 +186,7 @@ static void
 make_newer(int fd)
 {
     (void)fd;
-    in_file("PRAGMA user_version = 3");
+    in_file("PRAGMA user_version = 4");
 }
 
 static void
@@ -252,8 +252,8 @@ Test(catalog_file, what_is_not_ours_is_refused)
         const char *message; /* PATH stands for the file's */
     } cases[] = {
         {"newer", make_newer, ERR_REFUSED,
-         "run catalogue \"PATH\" is of version 3, this program reads "
-         "version 2"},
+         "run catalogue \"PATH\" is of version 4, this program reads "
+         "version 3"},
         {"other program's", make_foreign, ERR_REFUSED,
          "\"PATH\" is not a run catalogue"},
         {"empty", make_empty, ERR_REFUSED, "\"PATH\" is not a run catalogue"},

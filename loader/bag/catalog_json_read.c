@@ -102,12 +102,10 @@ read_facts(const struct manifest_at *root, struct facts *f, struct err *err)
 {
     struct manifest_at source = manifest_object(root, "source");
     struct manifest_at schema = manifest_object(root, "schema");
-    const char *run, *lsn, *system_id, *encoding, *sha256;
-    uint32_t high = 0, low = 0;
+    const char *run, *system_id, *encoding, *sha256;
     int r;
 
     run = manifest_string(root, "run");
-    lsn = manifest_string(root, "lsn");
     system_id = manifest_string(&source, "system_id");
     encoding = manifest_string(&source, "encoding");
     f->version = (int)manifest_u64(&source, "version", 90000, 10000000);
@@ -118,11 +116,7 @@ read_facts(const struct manifest_at *root, struct facts *f, struct err *err)
     if (hex_decode(f->schema_sha256, sizeof f->schema_sha256, sha256))
         return err_set(err, ERR_CORRUPT,
                        "catalog.json: the checksum of the schema is malformed");
-    if (sscanf(lsn, "%" SCNx32 "/%" SCNx32, &high, &low) != 2)
-        return err_set(err, ERR_CORRUPT,
-                       "catalog.json: lsn is not a log position");
     f->state = FACTS_STAGED;
-    f->lsn = (uint64_t)high << 32 | low;
     f->run_id = strdup(run);
     f->system_id = strdup(system_id);
     f->encoding = strdup(encoding);
@@ -223,19 +217,15 @@ read_chunk(struct catalog *c, const struct manifest_at *at, uint64_t table,
            struct err *err)
 {
     cleanup_(catalog_chunk_freep) struct catalog_chunk *k = NULL;
-    uint64_t id = manifest_u64(at, "id", 1, INT64_MAX);
     int r;
 
     k = calloc(1, sizeof *k);
     if (!k)
         return err_nomem(err);
+    k->id = manifest_u64(at, "id", 1, INT64_MAX);
     r = fill_chunk(at, k, err);
     if (!r)
-        r = catalog_add_chunk(c, table, k, err);
-    if (!r && k->id != id)
-        r = err_set(err, ERR_CORRUPT,
-                    "catalog.json: chunk %" PRIu64 " stands in place %" PRIu64,
-                    id, k->id);
+        r = catalog_put_chunk(c, table, k, err);
     return r ? r : catalog_chunk_staged(c, k, err);
 }
 
@@ -271,6 +261,8 @@ read_table(struct catalog *c, const struct manifest_at *at, struct err *err)
     t = calloc(1, sizeof *t);
     if (!t)
         return err_nomem(err);
+    t->id = manifest_u64(at, "id", 1, INT64_MAX);
+    t->epoch = (unsigned)manifest_u64(at, "epoch", 1, UINT32_MAX);
     t->oid = (uint32_t)manifest_u64(at, "oid", 0, UINT32_MAX);
     t->n_bytes = manifest_u64(at, "bytes", 0, INT64_MAX);
     r = read_name(at, "schema", &t->schema, err);
@@ -287,7 +279,7 @@ read_table(struct catalog *c, const struct manifest_at *at, struct err *err)
         r = err_set(err, ERR_CORRUPT,
                     "catalog.json: \"%s\" is no kind of table", kind);
     if (!r)
-        r = catalog_add_table(c, t, err);
+        r = catalog_put_table(c, t, err);
     for (size_t i = 0; i < n_chunks && !r; i++) {
         struct manifest_at chunk = manifest_element(&chunks, i);
 
@@ -312,19 +304,20 @@ copy_name(const struct manifest_at *at, const char *member, char **ret,
 }
 
 static int
-read_capture(struct catalog *c, const struct manifest_at *root,
+read_capture(struct catalog *c, const struct manifest_at *epoch,
              const struct facts *f, struct err *err)
 {
-    struct capture m = {.run_id = f->run_id,
+    struct capture m = {.epoch = f->epoch,
+                        .run_id = f->run_id,
                         .system_id = f->system_id,
                         .database = f->database,
                         .floor = f->lsn};
     struct manifest_at at;
     int r;
 
-    if (!manifest_has(root, "cdc"))
+    if (!manifest_has(epoch, "cdc"))
         return 0;
-    at = manifest_object(root, "cdc");
+    at = manifest_object(epoch, "cdc");
     r = copy_name(&at, "slot", &m.slot, err);
     if (!r)
         r = copy_name(&at, "plugin", &m.plugin, err);
@@ -336,10 +329,51 @@ read_capture(struct catalog *c, const struct manifest_at *root,
     if (!r)
         r = capture_intend(&m, c, err);
     if (!r)
-        r = capture_made(c, f->lsn, err);
+        r = capture_made(c, m.epoch, f->lsn, err);
     free(m.slot);
     free(m.plugin);
     free(m.publication);
+    return r;
+}
+
+/* f gets it: after the last one it is the run's. */
+static int
+read_epoch(struct catalog *c, const struct manifest_at *at, struct facts *f,
+           struct err *err)
+{
+    const char *lsn = manifest_string(at, "lsn");
+    struct catalog_epoch e = {
+        .id = (unsigned)manifest_u64(at, "id", f->epoch + 1, UINT32_MAX),
+        .snapshot = f->snapshot,
+    };
+    int r = manifest_check(at->m, err);
+
+    if (r)
+        return r;
+    if (capture_parse_lsn(lsn, &e.lsn))
+        return err_set(err, ERR_CORRUPT,
+                       "catalog.json: lsn is not a log position");
+    f->epoch = e.id;
+    f->lsn = e.lsn;
+    r = catalog_add_epoch(c, &e, err);
+    return r ? r : read_capture(c, at, f, err);
+}
+
+static int
+read_epochs(struct catalog *c, const struct manifest_at *root, struct facts *f,
+            struct err *err)
+{
+    struct manifest_at list = manifest_array(root, "epochs");
+    size_t n = manifest_count(&list);
+    int r = manifest_check(root->m, err);
+
+    if (!r && n == 0)
+        r = err_set(err, ERR_CORRUPT, "catalog.json: it is of no epoch");
+    for (size_t i = 0; i < n && !r; i++) {
+        struct manifest_at at = manifest_element(&list, i);
+
+        r = read_epoch(c, &at, f, err);
+    }
     return r;
 }
 
@@ -417,9 +451,9 @@ read_all(struct catalog *c, struct manifest *m, struct err *err)
     if (!r)
         r = catalog_begin(c, err);
     if (!r)
-        r = facts_write(&f, c, err);
+        r = read_epochs(c, &root, &f, err);
     if (!r)
-        r = read_capture(c, &root, &f, err);
+        r = facts_write(&f, c, err);
     if (!r)
         r = read_list(c, &root, "tables", read_table, err);
     if (!r)

@@ -151,40 +151,80 @@ documents_json(const struct facts *f)
 }
 
 /* What changes will come from, for the hand-off; null: nothing. */
+static json_t *
+capture_json(const struct capture *m)
+{
+    json_t *o = json_pack("{s:s,s:s}", "slot", m->slot, "plugin", m->plugin);
+
+    if (m->publication)
+        set_name(o, "publication", m->publication);
+    json_object_set_new(o, "publication_found", json_boolean(m->found));
+    return o;
+}
+
 static int
-write_capture(struct manifest_writer *w, struct catalog *c, struct err *err)
+add_capture(json_t *epoch, unsigned id, struct catalog *c, struct err *err)
 {
     struct capture m = {0};
-    json_t *o = NULL;
-    int r = capture_read(&m, c, err);
+    int r = capture_next(c, id - 1, &m, err);
 
-    if (r)
+    if (r < 0)
         return r;
-    if (m.state == CAPTURE_MADE) {
-        o = json_pack("{s:s,s:s}", "slot", m.slot, "plugin", m.plugin);
-        if (m.publication)
-            set_name(o, "publication", m.publication);
-        json_object_set_new(o, "publication_found", json_boolean(m.found));
-    }
+    json_object_set_new(epoch, "cdc",
+                        m.state == CAPTURE_MADE && m.epoch == id
+                            ? capture_json(&m)
+                            : json_null());
     capture_clear(&m);
-    return manifest_writer_member(w, "cdc", o ? o : json_null(), err);
+    return 0;
+}
+
+static int
+write_epoch(struct manifest_writer *w, struct catalog *c,
+            const struct catalog_epoch *e, struct err *err)
+{
+    char lsn[CAPTURE_LSN];
+    json_t *o = json_object();
+    int r;
+
+    set_number(o, "id", e->id);
+    json_object_set_new(o, "lsn", json_string(capture_lsn(lsn, e->lsn)));
+    r = add_capture(o, e->id, c, err);
+    if (!r)
+        return manifest_writer_element(w, o, err);
+    json_decref(o);
+    return r;
+}
+
+static int
+write_epochs(struct manifest_writer *w, struct catalog *c, struct err *err)
+{
+    unsigned last = 0;
+    int r;
+
+    r = manifest_writer_array(w, "epochs", err);
+    while (!r) {
+        struct catalog_epoch e = {0};
+
+        r = catalog_next_epoch(c, last, &e, err);
+        if (r)
+            break;
+        last = e.id;
+        r = write_epoch(w, c, &e, err);
+        catalog_epoch_clear(&e);
+    }
+    return r == CATALOG_E_NONE ? manifest_writer_array_end(w, err) : r;
 }
 
 static int
 write_head(struct manifest_writer *w, const struct facts *f, struct err *err)
 {
-    char lsn[24];
     int r;
 
-    snprintf(lsn, sizeof lsn, "%" PRIX32 "/%" PRIX32, (uint32_t)(f->lsn >> 32),
-             (uint32_t)f->lsn);
     r = manifest_writer_member(w, "format", json_string("pghaul catalog"), err);
     if (!r)
         r = manifest_writer_member(w, "version", json_integer(1), err);
     if (!r)
         r = manifest_writer_member(w, "run", json_string(f->run_id), err);
-    if (!r)
-        r = manifest_writer_member(w, "lsn", json_string(lsn), err);
     if (!r)
         r = manifest_writer_member(w, "source", source_json(f), err);
     if (!r)
@@ -202,6 +242,7 @@ write_table(struct manifest_writer *w, struct catalog *c,
     int r;
 
     set_number(o, "id", t->id);
+    set_number(o, "epoch", t->epoch);
     set_number(o, "oid", t->oid);
     set_name(o, "schema", t->schema);
     set_name(o, "name", t->name);
@@ -305,7 +346,7 @@ write_document(struct catalog *c, const struct facts *f,
     if (!r)
         r = write_head(w, f, err);
     if (!r)
-        r = write_capture(w, c, err);
+        r = write_epochs(w, c, err);
     if (!r)
         r = write_tables(w, c, err);
     if (!r)

@@ -109,12 +109,12 @@ staged_open(struct reader **ret, const struct run_dir *dir,
 int
 staged_begin(struct chunk_reader *reader, struct reader *file,
              const struct catalog_chunk *k, const unsigned char run[16],
-             uint64_t lsn, struct err *err)
+             struct err *err)
 {
     struct chunk_head head = {
         .chunk = k->id,
         .table = k->table->id,
-        .lsn = lsn,
+        .lsn = k->table->lsn,
         .format = k->table->format,
         .n_columns = k->table->n_columns,
     };

@@ -31,4 +31,4 @@ int staged_open(struct reader **ret, const struct run_dir *dir,
    its totals are not the catalogue's. */
 int staged_begin(struct chunk_reader *r, struct reader *file,
                  const struct catalog_chunk *k, const unsigned char run[16],
-                 uint64_t lsn, struct err *err);
+                 struct err *err);

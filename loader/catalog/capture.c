@@ -38,72 +38,64 @@ capture_parse_lsn(const char *text, uint64_t *ret)
 /* ---- the whole ---- */
 
 static int
-read_text(struct catalog *c, const char *key, char **ret, struct err *err)
+read_row(sqlite3_stmt *q, struct capture *ret, struct err *err)
 {
-    int r = catalog_get(c, key, ret, err);
+    const char *state = (const char *)sqlite3_column_text(q, 1);
+    struct capture m = {
+        .epoch = (unsigned)catalog_db_u64(q, 0),
+        .state = strcmp(state, state_names[CAPTURE_MADE]) == 0
+                     ? CAPTURE_MADE
+                     : CAPTURE_INTENDED,
+        .run_id = catalog_db_text(q, 2),
+        .system_id = catalog_db_text(q, 3),
+        .database = catalog_db_text(q, 4),
+        .slot = catalog_db_text(q, 5),
+        .plugin = catalog_db_text(q, 7),
+        .floor = catalog_db_u64(q, 8),
+        .lsn = catalog_db_u64(q, 9),
+        .found = sqlite3_column_int(q, 10),
+    };
+    int has_publication = sqlite3_column_type(q, 6) != SQLITE_NULL;
 
-    return r == CATALOG_E_NONE ? 0 : r;
+    if (has_publication)
+        m.publication = catalog_db_text(q, 6);
+    if (!m.run_id || !m.system_id || !m.database || !m.slot || !m.plugin ||
+        (has_publication && !m.publication)) {
+        capture_clear(&m);
+        return err_nomem(err);
+    }
+    *ret = m;
+    return 0;
 }
 
-static int
-read_lsn(struct catalog *c, const char *key, uint64_t *ret, struct err *err)
-{
-    cleanup_(freep) char *text = NULL;
-    int r = read_text(c, key, &text, err);
-
-    if (!r && text && capture_parse_lsn(text, ret))
-        r = err_set(err, ERR_CORRUPT,
-                    "the run catalogue's %s is not a log position", key);
-    return r;
-}
-
-static int
-read_state(struct capture *m, struct catalog *c, struct err *err)
-{
-    cleanup_(freep) char *state = NULL, *found = NULL;
-    int r = read_text(c, "cdc.state", &state, err);
-
-    if (!r)
-        r = read_text(c, "cdc.publication_found", &found, err);
-    for (unsigned i = 0; state && i <= CAPTURE_MADE; i++)
-        if (strcmp(state, state_names[i]) == 0)
-            m->state = (enum capture_state)i;
-    m->found = found != NULL;
-    return r;
-}
+#define SELECT_CAPTURE                                                         \
+    "SELECT epoch, state, run_id, system_id, database, slot, publication,"     \
+    " plugin, floor, lsn, found FROM captures "
 
 int
 capture_read(struct capture *ret, struct catalog *c, struct err *err)
 {
-    struct capture m = {0};
-    int r;
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r = catalog_db_query(c, err, &q,
+                             SQL(SELECT_CAPTURE "ORDER BY epoch DESC LIMIT 1"));
 
-    r = read_state(&m, c, err);
-    if (!r)
-        r = read_text(c, "cdc.run", &m.run_id, err);
-    if (!r)
-        r = read_text(c, "cdc.system_id", &m.system_id, err);
-    if (!r)
-        r = read_text(c, "cdc.database", &m.database, err);
-    if (!r)
-        r = read_text(c, "cdc.slot", &m.slot, err);
-    if (!r)
-        r = read_text(c, "cdc.publication", &m.publication, err);
-    if (!r)
-        r = read_text(c, "cdc.plugin", &m.plugin, err);
-    if (!r)
-        r = read_lsn(c, "cdc.floor", &m.floor, err);
-    if (!r)
-        r = read_lsn(c, "cdc.consistent_point", &m.lsn, err);
-    if (!r && m.state != CAPTURE_NONE &&
-        (!m.run_id || !m.slot || !m.plugin || !m.system_id || !m.database))
-        r = err_set(err, ERR_CORRUPT,
-                    "the run catalogue does not say which slot is the run's");
-    if (r)
-        capture_clear(&m);
-    else
-        *ret = m;
-    return r;
+    if (r == 0)
+        return read_row(q, ret, err);
+    *ret = (struct capture){0};
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+int
+capture_next(struct catalog *c, unsigned epoch, struct capture *ret,
+             struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r = catalog_db_query(
+        c, err, &q,
+        SQL(SELECT_CAPTURE "WHERE epoch > ? ORDER BY epoch LIMIT 1"),
+        INT(epoch));
+
+    return r ? r : read_row(q, ret, err);
 }
 
 void
@@ -118,26 +110,27 @@ capture_clear(struct capture *m)
     *m = (struct capture){0};
 }
 
+static struct catalog_value
+text_or_null(const char *text)
+{
+    return text ? TEXT(text)
+                : (struct catalog_value){.kind = CATALOG_VALUE_NULL};
+}
+
 static int
 write_intent(const struct capture *m, struct catalog *c, struct err *err)
 {
-    char floor[CAPTURE_LSN];
-    const char *const pairs[][2] = {
-        {"cdc.state", state_names[CAPTURE_INTENDED]},
-        {"cdc.run", m->run_id},
-        {"cdc.system_id", m->system_id},
-        {"cdc.database", m->database},
-        {"cdc.slot", m->slot},
-        {"cdc.publication", m->publication},
-        {"cdc.publication_found", m->found ? "yes" : NULL},
-        {"cdc.plugin", m->plugin},
-        {"cdc.floor", capture_lsn(floor, m->floor)},
-    };
-    int r = capture_forget(c, err);
+    int r = capture_forget(c, m->epoch, err);
 
-    for (unsigned i = 0; i < sizeof pairs / sizeof *pairs && !r; i++)
-        r = catalog_set(c, pairs[i][0], pairs[i][1], err);
-    return r;
+    if (r)
+        return r;
+    return catalog_db_run(
+        c, err,
+        SQL("INSERT INTO captures VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"),
+        INT(m->epoch), TEXT(state_names[CAPTURE_INTENDED]), TEXT(m->run_id),
+        TEXT(m->system_id), TEXT(m->database), TEXT(m->slot),
+        text_or_null(m->publication), TEXT(m->plugin), INT(m->floor),
+        INT(m->found));
 }
 
 int
@@ -148,30 +141,32 @@ capture_intend(const struct capture *m, struct catalog *c, struct err *err)
     return r ? r : catalog_db_group_end(c, err, write_intent(m, c, err));
 }
 
-static int
-write_made(struct catalog *c, uint64_t lsn, struct err *err)
+int
+capture_made(struct catalog *c, unsigned epoch, uint64_t lsn, struct err *err)
 {
-    char text[CAPTURE_LSN];
-    int r;
+    return catalog_db_run(
+        c, err, SQL("UPDATE captures SET state = ?, lsn = ? WHERE epoch = ?"),
+        TEXT(state_names[CAPTURE_MADE]), INT(lsn), INT(epoch));
+}
 
-    r = catalog_set(c, "cdc.consistent_point", capture_lsn(text, lsn), err);
-    return r ? r : catalog_set(c, "cdc.state", state_names[CAPTURE_MADE], err);
+static int
+forget(struct catalog *c, unsigned epoch, struct err *err)
+{
+    int r = catalog_db_run(c, err, SQL("DELETE FROM captured WHERE epoch = ?"),
+                           INT(epoch));
+
+    return r ? r
+             : catalog_db_run(c, err,
+                              SQL("DELETE FROM captures WHERE epoch = ?"),
+                              INT(epoch));
 }
 
 int
-capture_made(struct catalog *c, uint64_t lsn, struct err *err)
+capture_forget(struct catalog *c, unsigned epoch, struct err *err)
 {
     int r = catalog_db_group_begin(c, err);
 
-    return r ? r : catalog_db_group_end(c, err, write_made(c, lsn, err));
-}
-
-int
-capture_forget(struct catalog *c, struct err *err)
-{
-    return catalog_db_together(c, err,
-                               "DELETE FROM captured;"
-                               "DELETE FROM settings WHERE key GLOB 'cdc.*'");
+    return r ? r : catalog_db_group_end(c, err, forget(c, epoch, err));
 }
 
 /* ---- its tables ---- */
@@ -188,13 +183,6 @@ capture_table_free(struct capture_table *t)
     return NULL;
 }
 
-static struct catalog_value
-text_or_null(const char *text)
-{
-    return text ? TEXT(text)
-                : (struct catalog_value){.kind = CATALOG_VALUE_NULL};
-}
-
 int
 capture_add_table(struct catalog *c, const struct capture_table *t,
                   struct err *err)
@@ -202,14 +190,18 @@ capture_add_table(struct catalog *c, const struct capture_table *t,
     const char identity[2] = {t->identity, '\0'};
 
     return catalog_db_run(
-        c, err, SQL("INSERT INTO captured VALUES(?, ?, ?, ?, ?, ?)"),
-        INT(t->oid), TEXT(t->schema), TEXT(t->name), INT(t->member),
-        text_or_null(t->identity ? identity : NULL), text_or_null(t->reason));
+        c, err,
+        SQL("INSERT INTO captured VALUES(?1, ?2, ?3, ?4, ?5, coalesce(?6,"
+            " (SELECT identity FROM captured WHERE oid = ?2"
+            "  AND identity IS NOT NULL LIMIT 1)), ?7)"),
+        INT(t->epoch), INT(t->oid), TEXT(t->schema), TEXT(t->name),
+        INT(t->member), text_or_null(t->identity ? identity : NULL),
+        text_or_null(t->reason));
 }
 
 int
-capture_next_table(struct catalog *c, uint32_t oid, struct capture_table **ret,
-                   struct err *err)
+capture_next_table(struct catalog *c, unsigned epoch, uint32_t oid,
+                   struct capture_table **ret, struct err *err)
 {
     cleanup_(capture_table_freep) struct capture_table *t = NULL;
     cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
@@ -218,9 +210,9 @@ capture_next_table(struct catalog *c, uint32_t oid, struct capture_table **ret,
 
     r = catalog_db_query(c, err, &q,
                          SQL("SELECT oid, schema, name, member, identity,"
-                             " reason FROM captured WHERE oid > ?"
-                             " ORDER BY oid LIMIT 1"),
-                         INT(oid));
+                             " reason FROM captured WHERE epoch = ?"
+                             " AND oid > ? ORDER BY oid LIMIT 1"),
+                         INT(epoch), INT(oid));
     if (r)
         return r;
     t = calloc(1, sizeof *t);
@@ -228,6 +220,7 @@ capture_next_table(struct catalog *c, uint32_t oid, struct capture_table **ret,
         return err_nomem(err);
     identity = (const char *)sqlite3_column_text(q, 4);
     *t = (struct capture_table){
+        .epoch = epoch,
         .oid = (uint32_t)catalog_db_u64(q, 0),
         .schema = catalog_db_text(q, 1),
         .name = catalog_db_text(q, 2),
@@ -244,21 +237,24 @@ capture_next_table(struct catalog *c, uint32_t oid, struct capture_table **ret,
 }
 
 int
-capture_set_identity(struct catalog *c, uint32_t oid, char identity,
-                     struct err *err)
+capture_set_identity(struct catalog *c, const struct capture_table *t,
+                     char identity, struct err *err)
 {
     const char text[2] = {identity, '\0'};
 
     return catalog_db_run(c, err,
-                          SQL("UPDATE captured SET identity = ? WHERE oid = ?"),
-                          text_or_null(identity ? text : NULL), INT(oid));
+                          SQL("UPDATE captured SET identity = ?"
+                              " WHERE epoch = ? AND oid = ?"),
+                          text_or_null(identity ? text : NULL), INT(t->epoch),
+                          INT(t->oid));
 }
 
 static int
-count(struct catalog *c, const char *sql, uint64_t *ret, struct err *err)
+count(struct catalog *c, const char *sql, unsigned epoch, uint64_t *ret,
+      struct err *err)
 {
     cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
-    int r = catalog_db_query(c, err, &q, SQL(sql));
+    int r = catalog_db_query(c, err, &q, SQL(sql), INT(epoch));
 
     if (!r)
         *ret = catalog_db_u64(q, 0);
@@ -266,47 +262,52 @@ count(struct catalog *c, const char *sql, uint64_t *ret, struct err *err)
 }
 
 int
-capture_count_strays(struct catalog *c, uint64_t *ret, struct err *err)
+capture_count_strays(struct catalog *c, unsigned epoch, uint64_t *ret,
+                     struct err *err)
 {
     return count(c,
                  "SELECT (SELECT count(*) FROM tables WHERE kind = 'table'"
-                 "  AND oid NOT IN (SELECT oid FROM captured))"
-                 " + (SELECT count(*) FROM captured"
-                 "  WHERE oid NOT IN (SELECT oid FROM tables))",
-                 ret, err);
+                 "  AND epoch = ?1 AND oid NOT IN"
+                 "   (SELECT oid FROM captured WHERE epoch = ?1))"
+                 " + (SELECT count(*) FROM captured WHERE epoch = ?1"
+                 "  AND oid NOT IN (SELECT oid FROM tables WHERE epoch = ?1))",
+                 epoch, ret, err);
 }
 
 int
-capture_count_members(struct catalog *c, uint64_t *ret, struct err *err)
+capture_count_members(struct catalog *c, unsigned epoch, uint64_t *ret,
+                      struct err *err)
 {
     return count(c,
                  "SELECT count(DISTINCT member) FROM captured"
-                 " WHERE member <> 0",
-                 ret, err);
+                 " WHERE epoch = ? AND member <> 0",
+                 epoch, ret, err);
 }
 
 int
-capture_has_member(struct catalog *c, uint32_t oid, int *ret, struct err *err)
+capture_has_member(struct catalog *c, unsigned epoch, uint32_t oid, int *ret,
+                   struct err *err)
 {
     cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
-    int r = catalog_db_query(
-        c, err, &q, SQL("SELECT 1 FROM captured WHERE member = ? LIMIT 1"),
-        INT(oid));
+    int r = catalog_db_query(c, err, &q,
+                             SQL("SELECT 1 FROM captured WHERE epoch = ?"
+                                 " AND member = ? LIMIT 1"),
+                             INT(epoch), INT(oid));
 
     *ret = r == 0;
     return r == CATALOG_E_NONE ? 0 : r;
 }
 
 int
-capture_next_member(struct catalog *c, uint32_t oid, uint32_t *ret,
-                    struct err *err)
+capture_next_member(struct catalog *c, unsigned epoch, uint32_t oid,
+                    uint32_t *ret, struct err *err)
 {
     cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
     int r = catalog_db_query(c, err, &q,
-                             SQL("SELECT member FROM captured"
-                                 " WHERE member > ? AND member <> 0"
+                             SQL("SELECT member FROM captured WHERE epoch = ?"
+                                 " AND member > ? AND member <> 0"
                                  " ORDER BY member LIMIT 1"),
-                             INT(oid));
+                             INT(epoch), INT(oid));
 
     if (!r)
         *ret = (uint32_t)catalog_db_u64(q, 0);
@@ -332,16 +333,43 @@ capture_condition_of(struct catalog *c, uint32_t oid, char **ret,
 }
 
 int
-capture_has_roots(struct catalog *c, int *ret, struct err *err)
+capture_has_roots(struct catalog *c, unsigned epoch, int *ret, struct err *err)
 {
     uint64_t n;
     int r = count(c,
-                  "SELECT count(*) FROM captured"
-                  " WHERE member <> 0 AND member <> oid",
-                  &n, err);
+                  "SELECT count(*) FROM captured WHERE epoch = ?"
+                  " AND member <> 0 AND member <> oid",
+                  epoch, &n, err);
 
     *ret = !r && n > 0;
     return r;
+}
+
+int
+capture_next_moved(struct catalog *c, unsigned epoch, uint32_t oid,
+                   uint32_t *ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r = catalog_db_query(
+        c, err, &q,
+        SQL("SELECT member FROM captured a WHERE epoch = ?1 AND member > ?2"
+            " AND member <> 0 AND EXISTS(SELECT 1 FROM captured b"
+            "  WHERE b.oid = a.oid AND b.epoch > ?1)"
+            " ORDER BY member LIMIT 1"),
+        INT(epoch), INT(oid));
+
+    if (!r)
+        *ret = (uint32_t)catalog_db_u64(q, 0);
+    return r;
+}
+
+int
+capture_forget_moved(struct catalog *c, unsigned epoch, struct err *err)
+{
+    return catalog_db_run(c, err,
+                          SQL("DELETE FROM captured WHERE epoch = ?1 AND oid IN"
+                              " (SELECT oid FROM captured WHERE epoch > ?1)"),
+                          INT(epoch));
 }
 
 int

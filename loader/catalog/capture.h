@@ -4,7 +4,8 @@
 /*
  * Capture: what a run has made at its source for change data capture, as the
  * run catalogue knows it: the slot, the publication, the tables in it, and the
- * replica identities that were changed for it.
+ * replica identities that were changed for it.  Each epoch of a run (catalog.h)
+ * has its own.
  *
  *     NONE --intend--> INTENDED --made--> MADE
  *       ^                  |                |
@@ -28,6 +29,7 @@ enum capture_state {
 };
 
 struct capture {
+    unsigned epoch;
     enum capture_state state;
     char *run_id;      /* of the run that intended it */
     char *system_id;   /* of the source's cluster */
@@ -40,23 +42,29 @@ struct capture {
     int found;      /* the publication was there before: never ours to drop */
 };
 
-/* state is NONE when the run has none; clear in any case. */
+/* The newest epoch's; state is NONE when the run has none; clear in any case. */
 int capture_read(struct capture *ret, struct catalog *c, struct err *err);
+/* That of the first epoch after this one (0: of the first); CATALOG_E_NONE. */
+int capture_next(struct catalog *c, unsigned epoch, struct capture *ret,
+                 struct err *err);
 void capture_clear(struct capture *m);
 
-/* All but the state; INTENDED.  The tables of an older intent are forgotten. */
+/* All but the state; INTENDED.  The tables of an older intent of this epoch
+   are forgotten. */
 int capture_intend(const struct capture *m, struct catalog *c, struct err *err);
-int capture_made(struct catalog *c, uint64_t lsn, struct err *err);
-int capture_forget(struct catalog *c, struct err *err);
+int capture_made(struct catalog *c, unsigned epoch, uint64_t lsn,
+                 struct err *err);
+int capture_forget(struct catalog *c, unsigned epoch, struct err *err);
 
 /* "0/1A2B3C"; parse: 0, or -1. */
 enum { CAPTURE_LSN = 24 };
 char *capture_lsn(char to[CAPTURE_LSN], uint64_t lsn);
 int capture_parse_lsn(const char *text, uint64_t *ret);
 
-/* ---- its tables: one for every table of the plan ---- */
+/* ---- its tables: one for every table of the plan of its epoch ---- */
 
 struct capture_table {
+    unsigned epoch;
     uint32_t oid;
     char *schema;
     char *name;
@@ -70,29 +78,41 @@ struct capture_table {
 struct capture_table *capture_table_free(struct capture_table *t);
 DEFINE_CLEANUP(struct capture_table *, capture_table_free)
 
+/* What an older epoch says of its identity is taken over. */
 int capture_add_table(struct catalog *c, const struct capture_table *t,
                       struct err *err);
 /* The table after oid (0: the first), by oid; CATALOG_E_NONE. */
-int capture_next_table(struct catalog *c, uint32_t oid,
+int capture_next_table(struct catalog *c, unsigned epoch, uint32_t oid,
                        struct capture_table **ret, struct err *err);
 /* Written down before it is changed, and 0 after it was put back. */
-int capture_set_identity(struct catalog *c, uint32_t oid, char identity,
-                         struct err *err);
+int capture_set_identity(struct catalog *c, const struct capture_table *t,
+                         char identity, struct err *err);
 
-/* How many tables are in the plan or here, but not in both. */
-int capture_count_strays(struct catalog *c, uint64_t *ret, struct err *err);
+/* How many tables are in the epoch's plan or here, but not in both. */
+int capture_count_strays(struct catalog *c, unsigned epoch, uint64_t *ret,
+                         struct err *err);
 /* How many members there are, and whether this is one. */
-int capture_count_members(struct catalog *c, uint64_t *ret, struct err *err);
-int capture_has_member(struct catalog *c, uint32_t oid, int *ret,
-                       struct err *err);
+int capture_count_members(struct catalog *c, unsigned epoch, uint64_t *ret,
+                          struct err *err);
+int capture_has_member(struct catalog *c, unsigned epoch, uint32_t oid,
+                       int *ret, struct err *err);
 /* The member after oid (0: the first); CATALOG_E_NONE. */
-int capture_next_member(struct catalog *c, uint32_t oid, uint32_t *ret,
-                        struct err *err);
+int capture_next_member(struct catalog *c, unsigned epoch, uint32_t oid,
+                        uint32_t *ret, struct err *err);
 /* The condition by which the rows of the planned table are chosen; NULL: none,
    or there is no such table.  The caller frees. */
 int capture_condition_of(struct catalog *c, uint32_t oid, char **ret,
                          struct err *err);
 /* Whether some table is published through its root. */
-int capture_has_roots(struct catalog *c, int *ret, struct err *err);
+int capture_has_roots(struct catalog *c, unsigned epoch, int *ret,
+                      struct err *err);
+
+/* The member after oid whose tables a newer epoch captures, so that this
+   epoch's publication is to lose it; CATALOG_E_NONE. */
+int capture_next_moved(struct catalog *c, unsigned epoch, uint32_t oid,
+                       uint32_t *ret, struct err *err);
+/* It has lost them. */
+int capture_forget_moved(struct catalog *c, unsigned epoch, struct err *err);
+
 /* What is left out joins the skips of the plan. */
 int capture_add_skips(struct catalog *c, struct err *err);

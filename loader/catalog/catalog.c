@@ -12,7 +12,7 @@
 
 enum {
     APPLICATION_ID = 0x70676861, /* "pgha", in the header of the file */
-    VERSION = 2,
+    VERSION = 3,
     /* The run's lock leaves one writer, but a look at a catalogue left by a
        crash repairs its log first and holds us up meanwhile. */
     WAIT_MS = 1000,
@@ -261,8 +261,9 @@ catalog_clear(struct catalog *c, struct err *err)
                                "DELETE FROM tables;"
                                "DELETE FROM sequences;"
                                "DELETE FROM skips;"
-                               "DELETE FROM settings"
-                               " WHERE key NOT GLOB 'cdc.*'");
+                               "DELETE FROM epochs;"
+                               "DELETE FROM sqlite_sequence;"
+                               "DELETE FROM settings");
 }
 
 int

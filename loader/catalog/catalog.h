@@ -10,6 +10,10 @@
  *     entry    PENDING --done----> DONE
  *     table    OK --failed--> FAILED: its chunks are not handed out any more
  *
+ * An epoch is a snapshot of the source.  A run has one; when that is lost
+ * before all is staged, another may be taken for the tables that are not:
+ * each table is of one epoch, wholly.
+ *
  * Only the main thread of the one process that holds the run's lock writes.
  * Whether a chunk has been loaded or an entry restored is the target's ledger's
  * word: these marks are forgotten at the start of every load and read anew.
@@ -36,7 +40,7 @@ enum {
     CATALOG_E_LOADED,   /* it is too late for that */
 };
 
-/* Opens RUN/run.db; create makes it (schema version 2) when missing.  Another
+/* Opens RUN/run.db; create makes it (schema version 3) when missing.  Another
    version, or a file that is not ours, is refused.  In a directory that was
    opened to LOOK at, nothing can be changed or taken; the process at work is
    not disturbed. */
@@ -67,6 +71,29 @@ int catalog_get(struct catalog *c, const char *key, char **ret,
 int catalog_set(struct catalog *c, const char *key, const char *value,
                 struct err *err);
 
+/* ---- epochs ---- */
+
+struct catalog_epoch {
+    unsigned id;    /* 1... */
+    char *snapshot; /* its first id at the source */
+    uint64_t lsn;   /* its log position; 0: none was promised */
+};
+
+int catalog_add_epoch(struct catalog *c, const struct catalog_epoch *e,
+                      struct err *err);
+/* The epoch after id (0: the first); E_NONE.  Clear it when it was found. */
+int catalog_next_epoch(struct catalog *c, unsigned id,
+                       struct catalog_epoch *ret, struct err *err);
+void catalog_epoch_clear(struct catalog_epoch *e);
+
+/*
+ * Forget what of this epoch and those before is not wholly staged (all tables
+ * of a family, all large objects, when one of them is not), what is of later
+ * ones, and the sequences and skips, which are read anew.  The numbers of
+ * what is forgotten are not given again.
+ */
+int catalog_keep_staged(struct catalog *c, unsigned epoch, struct err *err);
+
 /* ---- tables ---- */
 
 struct catalog_column {
@@ -87,6 +114,8 @@ int catalog_kind_parse(const char *name, enum catalog_kind *ret);
 
 struct catalog_table {
     uint64_t id; /* 1...; given by add */
+    unsigned epoch;
+    uint64_t lsn; /* the epoch's; filled by the fetching calls */
     enum catalog_kind kind;
     uint32_t oid; /* at the source */
     char *schema;
@@ -114,8 +143,11 @@ struct catalog_table {
 struct catalog_table *catalog_table_free(struct catalog_table *t);
 DEFINE_CLEANUP(struct catalog_table *, catalog_table_free)
 
-/* Stores t and sets t->id. */
+/* Stores t and sets t->id; epoch 0 is the first. */
 int catalog_add_table(struct catalog *c, struct catalog_table *t,
+                      struct err *err);
+/* Stores it under the number that it has. */
+int catalog_put_table(struct catalog *c, struct catalog_table *t,
                       struct err *err);
 int catalog_find_table(struct catalog *c, uint64_t id,
                        struct catalog_table **ret, struct err *err);
@@ -169,6 +201,9 @@ struct catalog_chunk *catalog_chunk_free(struct catalog_chunk *k);
 DEFINE_CLEANUP(struct catalog_chunk *, catalog_chunk_free)
 
 int catalog_add_chunk(struct catalog *c, uint64_t table,
+                      struct catalog_chunk *k, struct err *err);
+/* Under the number that it has. */
+int catalog_put_chunk(struct catalog *c, uint64_t table,
                       struct catalog_chunk *k, struct err *err);
 
 /* The largest PLANNED chunk that is not taken; takes it.  E_NONE. */

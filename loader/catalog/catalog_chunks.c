@@ -97,15 +97,23 @@ int
 catalog_add_chunk(struct catalog *c, uint64_t table, struct catalog_chunk *k,
                   struct err *err)
 {
+    k->id = 0;
+    return catalog_put_chunk(c, table, k, err);
+}
+
+int
+catalog_put_chunk(struct catalog *c, uint64_t table, struct catalog_chunk *k,
+                  struct err *err)
+{
     int r;
 
     r = catalog_db_run(c, err,
                        SQL("INSERT INTO chunks(table_id, lo, hi, n_bytes,"
-                           " condition, held) VALUES(?1, ?2, ?3, ?4, ?5,"
+                           " condition, held, id) VALUES(?1, ?2, ?3, ?4, ?5,"
                            " (SELECT state = 'failed' FROM tables"
-                           "  WHERE id = ?1))"),
+                           "  WHERE id = ?1), ?6)"),
                        INT(table), INT(k->lo), INT(k->hi), INT(k->n_bytes),
-                       TEXT(k->condition));
+                       TEXT(k->condition), REF(k->id));
     if (r == 0)
         k->id = (uint64_t)sqlite3_last_insert_rowid(c->db);
     return r;

@@ -14,8 +14,11 @@ const char catalog_schema[] =
     "  key TEXT PRIMARY KEY,"
     "  value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 
+    /* A new epoch forgets tables and chunks, and their numbers stand in files
+       and ledgers: AUTOINCREMENT never gives one twice. */
     "CREATE TABLE tables("
-    "  id INTEGER PRIMARY KEY,"
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  epoch INTEGER NOT NULL,"
     "  oid INTEGER NOT NULL,"
     "  schema TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
@@ -45,6 +48,11 @@ const char catalog_schema[] =
     "CREATE INDEX tables_in_the_way ON tables(id)"
     "  WHERE n_unloaded > 0 OR n_pending > 0 OR state = 'failed';"
 
+    "CREATE TABLE epochs("
+    "  id INTEGER PRIMARY KEY,"
+    "  snapshot TEXT NOT NULL,"
+    "  lsn INTEGER NOT NULL) STRICT;" /* 0: none was promised */
+
     "CREATE TABLE columns("
     "  table_id INTEGER NOT NULL REFERENCES tables,"
     "  position INTEGER NOT NULL,"
@@ -53,7 +61,7 @@ const char catalog_schema[] =
     "  PRIMARY KEY(table_id, position)) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE chunks("
-    "  id INTEGER PRIMARY KEY,"
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  table_id INTEGER NOT NULL REFERENCES tables,"
     "  lo INTEGER NOT NULL,"
     "  hi INTEGER NOT NULL," /* -1: no end */
@@ -147,14 +155,30 @@ const char catalog_schema_rest[] =
 
 /* What was made at the source for change data capture (capture.h). */
 const char catalog_capture_schema[] =
+    "CREATE TABLE captures("
+    "  epoch INTEGER PRIMARY KEY,"
+    "  state TEXT NOT NULL CHECK(state IN ('intended', 'made')),"
+    "  run_id TEXT NOT NULL,"
+    "  system_id TEXT NOT NULL,"
+    "  database TEXT NOT NULL,"
+    "  slot TEXT NOT NULL,"
+    "  publication TEXT," /* NULL: there is none */
+    "  plugin TEXT NOT NULL,"
+    "  floor INTEGER NOT NULL,"
+    "  lsn INTEGER NOT NULL," /* 0: not made yet */
+    "  found INTEGER NOT NULL) STRICT;"
+
     "CREATE TABLE captured("
-    "  oid INTEGER PRIMARY KEY,"
+    "  epoch INTEGER NOT NULL REFERENCES captures,"
+    "  oid INTEGER NOT NULL,"
     "  schema TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
     "  member INTEGER NOT NULL," /* 0: it is left out */
     "  identity TEXT,"           /* the one before FULL; NULL: unchanged */
-    "  reason TEXT) STRICT;"
-    "CREATE INDEX captured_members ON captured(member) WHERE member <> 0;";
+    "  reason TEXT,"
+    "  PRIMARY KEY(epoch, oid)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX captured_members ON captured(epoch, member)"
+    "  WHERE member <> 0;";
 
 /*
  * What this process has in hand.  It must be forgotten when the process ends,

@@ -33,7 +33,8 @@ catalog_kind_parse(const char *name, enum catalog_kind *ret)
 #define SELECT_TABLE                                                           \
     "SELECT id, oid, schema, name, format, n_bytes,"                           \
     " (SELECT count(*) FROM columns WHERE table_id = id), condition,"          \
-    " root_schema, root_name, extension, fingerprint, kind"                    \
+    " root_schema, root_name, extension, fingerprint, kind, epoch,"            \
+    " (SELECT lsn FROM epochs WHERE epochs.id = epoch)"                        \
     " FROM tables"
 
 struct catalog_table *
@@ -79,11 +80,12 @@ insert_table(struct catalog *c, struct catalog_table *t, struct err *err)
 
     assert(!t->root_schema == !t->root_name);
     r = catalog_db_run(c, err,
-                       SQL("INSERT INTO tables(oid, schema, name, format,"
-                           " n_bytes, condition, root_schema, root_name,"
-                           " extension, fingerprint, kind)"
-                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-                       INT(t->oid), TEXT(t->schema), TEXT(t->name),
+                       SQL("INSERT INTO tables(id, epoch, oid, schema, name,"
+                           " format, n_bytes, condition, root_schema,"
+                           " root_name, extension, fingerprint, kind)"
+                           " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+                       REF(t->id), INT(t->epoch ? t->epoch : 1), INT(t->oid),
+                       TEXT(t->schema), TEXT(t->name),
                        TEXT(copy_format_name(t->format)), INT(t->n_bytes),
                        TEXT(t->condition), TEXT(t->root_schema),
                        TEXT(t->root_name), TEXT(t->extension),
@@ -96,6 +98,13 @@ insert_table(struct catalog *c, struct catalog_table *t, struct err *err)
 
 int
 catalog_add_table(struct catalog *c, struct catalog_table *t, struct err *err)
+{
+    t->id = 0;
+    return catalog_put_table(c, t, err);
+}
+
+int
+catalog_put_table(struct catalog *c, struct catalog_table *t, struct err *err)
 {
     int r;
 
@@ -177,6 +186,8 @@ read_table(struct catalog *c, sqlite3_stmt *q, struct catalog_table **ret,
         .schema = catalog_db_text(q, 2),
         .name = catalog_db_text(q, 3),
         .n_bytes = catalog_db_u64(q, 5),
+        .epoch = (unsigned)catalog_db_u64(q, 13),
+        .lsn = catalog_db_u64(q, 14),
     };
     if (!t->schema || !t->name)
         return err_nomem(err);

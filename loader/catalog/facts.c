@@ -59,15 +59,12 @@ read_text(struct catalog *c, const char *key, char **ret, struct err *err)
 static int
 read_numbers(struct facts *f, struct catalog *c, struct err *err)
 {
-    char *state = NULL, *version = NULL, *lsn = NULL, *discards = NULL;
-    uint32_t high = 0, low = 0;
+    cleanup_(freep) char *state = NULL, *version = NULL, *discards = NULL;
     int r;
 
     r = read_text(c, "export.state", &state, err);
     if (!r)
         r = read_text(c, "source.version", &version, err);
-    if (!r)
-        r = read_text(c, "export.lsn", &lsn, err);
     if (!r)
         r = read_text(c, "export.discards", &discards, err);
     for (unsigned i = 0; state && i <= FACTS_STAGED; i++)
@@ -75,13 +72,23 @@ read_numbers(struct facts *f, struct catalog *c, struct err *err)
             f->state = (enum facts_state)i;
     f->version = version ? atoi(version) : 0;
     f->discards = discards != NULL;
-    if (lsn && sscanf(lsn, "%" SCNx32 "/%" SCNx32, &high, &low) == 2)
-        f->lsn = (uint64_t)high << 32 | low;
-    free(state);
-    free(version);
-    free(lsn);
-    free(discards);
     return r;
+}
+
+/* The last one's. */
+static int
+read_epoch(struct facts *f, struct catalog *c, struct err *err)
+{
+    struct catalog_epoch e = {0};
+    int r;
+
+    while (!(r = catalog_next_epoch(c, f->epoch, &e, err))) {
+        free(f->snapshot);
+        f->snapshot = e.snapshot;
+        f->epoch = e.id;
+        f->lsn = e.lsn;
+    }
+    return r == CATALOG_E_NONE ? 0 : r;
 }
 
 static int
@@ -153,7 +160,7 @@ facts_read(struct facts *ret, struct catalog *c, struct err *err)
     if (!r)
         r = read_text(c, "run.id", &f.run_id, err);
     if (!r)
-        r = read_text(c, "export.snapshot", &f.snapshot, err);
+        r = read_epoch(&f, c, err);
     if (!r)
         r = read_text(c, "source.system_id", &f.system_id, err);
     if (!r)
@@ -182,12 +189,16 @@ facts_read(struct facts *ret, struct catalog *c, struct err *err)
 int
 facts_write(const struct facts *f, struct catalog *c, struct err *err)
 {
-    char version[16], lsn[24], sha256[2 * sizeof f->schema_sha256 + 1];
+    char none[] = "";
+    const struct catalog_epoch epoch = {
+        .id = f->epoch ? f->epoch : 1,
+        .snapshot = f->snapshot ? f->snapshot : none,
+        .lsn = f->lsn,
+    };
+    char version[16], sha256[2 * sizeof f->schema_sha256 + 1];
     const char *const pairs[][2] = {
         {"run.id", f->run_id},
         {"export.state", state_names[f->state]},
-        {"export.snapshot", f->snapshot},
-        {"export.lsn", lsn},
         {"export.discards", f->discards ? "yes" : NULL},
         {"source.version", version},
         {"source.system_id", f->system_id},
@@ -200,11 +211,11 @@ facts_write(const struct facts *f, struct catalog *c, struct err *err)
     int r = 0;
 
     snprintf(version, sizeof version, "%d", f->version);
-    snprintf(lsn, sizeof lsn, "%" PRIX32 "/%" PRIX32, (uint32_t)(f->lsn >> 32),
-             (uint32_t)f->lsn);
     hex_encode(sha256, f->schema_sha256, sizeof f->schema_sha256);
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs && !r; i++)
         r = catalog_set(c, pairs[i][0], pairs[i][1], err);
+    if (!r)
+        r = catalog_add_epoch(c, &epoch, err);
     return r ? r : write_documents(f, c, err);
 }
 

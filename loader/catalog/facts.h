@@ -36,7 +36,8 @@ struct facts {
     enum facts_state state;
     unsigned char run[16];
     char *run_id;    /* the same as text */
-    uint64_t lsn;    /* 0: none was promised */
+    unsigned epoch;  /* the last one: 1... */
+    uint64_t lsn;    /* its; 0: none was promised */
     char *snapshot;  /* its id at the source */
     char *system_id; /* of the source cluster */
     char *database;  /* its name there */

@@ -55,7 +55,7 @@ print_quoted(const char *text, char quote)
 /* A table whose identity was changed; 1: there are more than can be listed by
    hand. */
 static int
-has_identities(struct workplace *w, int *ret, struct err *err)
+has_identities(struct workplace *w, unsigned epoch, int *ret, struct err *err)
 {
     uint32_t last = 0;
     int r = 0;
@@ -64,7 +64,7 @@ has_identities(struct workplace *w, int *ret, struct err *err)
     while (!r && !*ret) {
         cleanup_(capture_table_freep) struct capture_table *t = NULL;
 
-        r = capture_next_table(w->catalog, last, &t, err);
+        r = capture_next_table(w->catalog, epoch, last, &t, err);
         if (r)
             break;
         last = t->oid;
@@ -76,7 +76,7 @@ has_identities(struct workplace *w, int *ret, struct err *err)
 static int
 tell_what_is_left(struct workplace *w, const struct capture *m, struct err *err)
 {
-    int identities, r = has_identities(w, &identities, err);
+    int identities, r = has_identities(w, m->epoch, &identities, err);
 
     if (r)
         return r;
@@ -104,26 +104,60 @@ tell(void *arg, const char *what)
     puts(what);
 }
 
+/* Of each epoch, the first one's first. */
 static int
-confirm_undo(struct workplace *w, const struct capture *m, struct err *err)
+each_capture(struct workplace *w,
+             int (*visit)(struct workplace *w, const struct capture *m,
+                          struct err *err),
+             struct err *err)
 {
-    if (w->ctx->options->yes)
-        return 0;
-    name_capture(m);
-    return confirm("will be dropped; no change can be captured after that.  "
-                   "Go on?",
-                   err);
+    struct capture m = {0};
+    unsigned epoch = 0;
+    int r;
+
+    while (!(r = capture_next(w->catalog, epoch, &m, err))) {
+        epoch = m.epoch;
+        r = visit(w, &m, err);
+        capture_clear(&m);
+        if (r)
+            return r;
+    }
+    return r == CATALOG_E_NONE ? 0 : r;
 }
 
 static int
-undo(struct workplace *w, const struct capture *m, struct err *err)
+name_to_be_dropped(struct workplace *w, const struct capture *m,
+                   struct err *err)
+{
+    (void)w;
+    (void)err;
+    name_capture(m);
+    return 0;
+}
+
+static int
+confirm_undo(struct workplace *w, struct err *err)
+{
+    int r;
+
+    if (w->ctx->options->yes)
+        return 0;
+    r = each_capture(w, name_to_be_dropped, err);
+    return r ? r
+             : confirm("will be dropped; no change can be captured after "
+                       "that.  Go on?",
+                       err);
+}
+
+static int
+undo(struct workplace *w, struct err *err)
 {
     const struct capturing_undo u = {
         .conninfo = w->ctx->options->source,
         .force = 1,
         .tell = tell,
     };
-    int r = confirm_undo(w, m, err);
+    int r = confirm_undo(w, err);
 
     return r ? r : capturing_undo(&u, w->catalog, err);
 }
@@ -249,8 +283,8 @@ abort_run(struct workplace *w, struct err *err)
     if (r)
         return r;
     if (m.state != CAPTURE_NONE)
-        r = w->ctx->options->source ? undo(w, &m, err)
-                                    : tell_what_is_left(w, &m, err);
+        r = w->ctx->options->source ? undo(w, err)
+                                    : each_capture(w, tell_what_is_left, err);
     else if (!had_keeper && !w->ctx->options->target)
         puts("nothing to abort: no snapshot is held for this run, and nothing "
              "of it is at the source");

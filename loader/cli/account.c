@@ -29,47 +29,61 @@ print_publication(const char *name)
     printf("published %s\n", printable(shown, sizeof shown, name));
 }
 
-/* {"slot", "publication", "plugin", "lsn"}, or null. */
+static json_t *
+capture_json(const struct capture *m)
+{
+    char lsn[CAPTURE_LSN];
+
+    return json_pack("{s:s,s:s?,s:s,s:s}", "slot", m->slot, "publication",
+                     m->publication, "plugin", m->plugin, "lsn",
+                     capture_lsn(lsn, m->lsn));
+}
+
+/* {"slot", "publication", "plugin", "lsn"} of the newest epoch, or null. */
 static int
 add_capture(struct workplace *w, json_t *to, struct err *err)
 {
     struct capture m = {0};
-    char lsn[CAPTURE_LSN];
     int r = capture_read(&m, w->catalog, err);
 
     if (r)
         return r;
-    json_object_set_new(to, "cdc",
-                        m.state == CAPTURE_NONE
-                            ? json_null()
-                            : json_pack("{s:s,s:s?,s:s,s:s}", "slot", m.slot,
-                                        "publication", m.publication, "plugin",
-                                        m.plugin, "lsn",
-                                        capture_lsn(lsn, m.lsn)));
+    json_object_set_new(
+        to, "cdc", m.state == CAPTURE_NONE ? json_null() : capture_json(&m));
     capture_clear(&m);
     return 0;
 }
 
 /* "slot      pghaul_12345678 of pgoutput from 0/1A2B3C, publication ..." */
+static void
+print_one_capture(const struct capture *m)
+{
+    char lsn[CAPTURE_LSN];
+
+    if (m->state == CAPTURE_MADE)
+        printf("slot      %s of %s, from %s\n", m->slot, m->plugin,
+               capture_lsn(lsn, m->lsn));
+    else
+        printf("slot      %s of %s, being made or left half made\n", m->slot,
+               m->plugin);
+    if (m->publication)
+        print_publication(m->publication);
+}
+
+/* Of each epoch. */
 static int
 print_capture(struct workplace *w, struct err *err)
 {
     struct capture m = {0};
-    char lsn[CAPTURE_LSN];
-    int r = capture_read(&m, w->catalog, err);
+    unsigned epoch = 0;
+    int r;
 
-    if (r)
-        return r;
-    if (m.state == CAPTURE_MADE)
-        printf("slot      %s of %s, from %s\n", m.slot, m.plugin,
-               capture_lsn(lsn, m.lsn));
-    else if (m.state == CAPTURE_INTENDED)
-        printf("slot      %s of %s, being made or left half made\n", m.slot,
-               m.plugin);
-    if (m.state != CAPTURE_NONE && m.publication)
-        print_publication(m.publication);
-    capture_clear(&m);
-    return 0;
+    while (!(r = capture_next(w->catalog, epoch, &m, err))) {
+        epoch = m.epoch;
+        print_one_capture(&m);
+        capture_clear(&m);
+    }
+    return r == CATALOG_E_NONE ? 0 : r;
 }
 
 /* "cutover": where it is, or null. */

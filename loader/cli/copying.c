@@ -84,6 +84,7 @@ copying_export_params(const struct workplace *w, struct selection *selection)
         .sink = sinks[o->io],
         .jobs = o->jobs,
         .start_over = o->start_over,
+        .new_epoch = o->new_epoch,
         .cdc = o->cdc,
         .capture = {.slot = o->slot,
                     .publication = o->publication,

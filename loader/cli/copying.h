@@ -15,8 +15,8 @@
 #define COPYING_EXPORT_OPTIONS                                                 \
     (OPTION_SET(jobs) | OPTION_SET(format) | OPTION_SET(compress) |            \
      OPTION_SET(chunk_size) | OPTION_SET(io) | OPTION_SET(start_over) |        \
-     OPTION_SET(cdc) | OPTION_SET(slot) | OPTION_SET(publication) |            \
-     OPTION_SET(plugin) | OPTION_SET(slot_timeout) |                           \
+     OPTION_SET(new_epoch) | OPTION_SET(cdc) | OPTION_SET(slot) |              \
+     OPTION_SET(publication) | OPTION_SET(plugin) | OPTION_SET(slot_timeout) | \
      OPTION_SET(replica_identity) | OPTION_SET(keeper_hours) |                 \
      OPTION_SET(roles) | SELECTING_OPTIONS | OPTION_SET(max_rate) |            \
      OPTION_SET(max_replica_lag) | OPTION_SET(max_active_sessions) |           \

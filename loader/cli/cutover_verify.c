@@ -34,7 +34,8 @@ is_followed(struct outcome *o, const struct proof_table *t, int *ret)
     for (;;) {
         cleanup_(capture_table_freep) struct capture_table *x = NULL;
 
-        r = capture_next_table(o->workplace->catalog, last, &x, &o->err);
+        /* The first epoch is the only one: see cutover_open(). */
+        r = capture_next_table(o->workplace->catalog, 1, last, &x, &o->err);
         if (r)
             return r == CATALOG_E_NONE ? 0 : r;
         last = x->oid;

@@ -48,6 +48,14 @@ cutover_let_write(struct cutover *c, struct err *err)
 static int
 require_capture(struct cutover *c, struct err *err)
 {
+    if (c->capture.epoch > 1) {
+        err_set(err, ERR_REFUSED, "this run is of %u epochs", c->capture.epoch);
+        err_detail(err, "A cut-over knows one slot and one subscription.");
+        return err_hint(err, "Hand it over (\"pghaul handoff\"), wait until "
+                             "all subscriptions have caught up, stop the "
+                             "writers, and check with \"pghaul verify "
+                             "--source S --target T\" before the users move.");
+    }
     if (c->capture.state == CAPTURE_MADE && c->capture.publication)
         return 0;
     /* A finish that was killed late, or is repeated. */

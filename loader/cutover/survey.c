@@ -291,7 +291,7 @@ look_at_left_out(struct cutover *c, struct findings *f, struct err *err)
     while (!r) {
         cleanup_(capture_table_freep) struct capture_table *t = NULL;
 
-        r = capture_next_table(c->catalog, last, &t, err);
+        r = capture_next_table(c->catalog, c->capture.epoch, last, &t, err);
         if (r)
             break;
         last = t->oid;

@@ -243,7 +243,7 @@ read_bag(struct reading *g, const struct reading_range *range,
         return err_nomem(err);
     r = staged_open(&file, proof_side_dir(side), range->chunk, err);
     if (!r)
-        r = staged_begin(g->frames, file, range->chunk, f->run, f->lsn, err);
+        r = staged_begin(g->frames, file, range->chunk, f->run, err);
     if (!r)
         r = visit_frames(g, v, err);
     copy_row_clear(&v->row);

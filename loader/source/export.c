@@ -10,6 +10,7 @@
 #include "loader/bag/staged.h"
 #include "loader/catalog/large_objects.h"
 #include "loader/inventory/inventory.h"
+#include "loader/inventory/inventory_compare.h"
 #include "loader/pg/conninfo.h"
 #include "loader/pg/pooler.h"
 #include "loader/pg/session.h"
@@ -19,6 +20,7 @@
 #include "loader/source/guard/vitals.h"
 #include "loader/source/guard/watch.h"
 #include "loader/source/keeper/keeper.h"
+#include "loader/source/keeper/slot.h"
 #include "loader/source/keeper/slot_watch.h"
 #include "loader/source/plan/left_out.h"
 #include "loader/source/plan/where.h"
@@ -132,12 +134,14 @@ note_undone(void *arg, const char *what)
     progress_note(arg, "%s", what);
 }
 
-/* What was made at the source for an older snapshot, or for this one. */
+/* What was made at the source for older snapshots, and for this one; of this
+   epoch and later ones (0: of all). */
 static int
-undo_capture(struct export *x, struct err *err)
+undo_capture(struct export *x, unsigned from_epoch, struct err *err)
 {
     const struct capturing_undo u = {
         .conninfo = x->params.conninfo,
+        .from_epoch = from_epoch,
         .tell = note_undone,
         .arg = x->params.progress,
     };
@@ -157,7 +161,7 @@ let_go_of_source(struct export *x)
     if (!x->watch || !watch_must_let_go(x->watch, &why))
         return;
     pace_write_end(x->dir, why);
-    if (keeper_end(x->dir, &err) || undo_capture(x, &err))
+    if (keeper_end(x->dir, &err) || undo_capture(x, 0, &err))
         progress_note(x->params.progress,
                       "the source could not be let go of: %s", err.message);
 }
@@ -185,7 +189,7 @@ clean_up(struct export *x, struct err *err)
     r = keeper_end(x->dir, err);
     pace_remove(x->dir);
     if (!r)
-        r = undo_capture(x, err);
+        r = undo_capture(x, 0, err);
     if (!r)
         r = seal_remove(x->dir, err);
     if (!r)
@@ -207,6 +211,58 @@ write_inventory(struct export *x, struct facts *now, struct err *err)
                 : err_nomem(err);
 }
 
+/* The first few of what is another than it was. */
+struct changes {
+    unsigned n;
+    char text[400];
+};
+
+static void
+note_change(void *arg, const struct inventory_difference *d)
+{
+    struct changes *c = arg;
+    size_t len = strlen(c->text);
+
+    if (c->n++ < LEFT_OUT_NAMED)
+        snprintf(c->text + len, sizeof c->text - len, "%s%s %s%s%s",
+                 len ? ", " : "", d->kind, d->name, d->part[0] ? " " : "",
+                 d->part);
+}
+
+static int
+find_changes(struct export *x, struct changes *ret, struct err *err)
+{
+    cleanup_(freep) char *gone = left_out_gone(x->params.selection);
+    struct inventory_comparison c = {.tell = note_change, .arg = ret};
+    int r = gone ? inventory_of_run(&c.left, x->dir, &x->facts, err)
+                 : err_nomem(err);
+
+    if (!r)
+        r = inventory_of_session(&c.right, x->session, gone, err);
+    if (!r)
+        r = inventory_compare(&c, err);
+    inventory_free(c.left);
+    inventory_free(c.right);
+    return r;
+}
+
+/* Tables of two epochs are loaded into one schema. */
+static int
+require_same_schema(struct export *x, struct err *err)
+{
+    struct changes c = {0};
+    int r = find_changes(x, &c, err);
+
+    if (r || c.n == 0)
+        return r;
+    err_set(err, ERR_REFUSED,
+            "the schema has changed since the first snapshot of this run");
+    err_detail(err, "Another than it was is: %s%s", c.text,
+               c.n > LEFT_OUT_NAMED ? "..." : "");
+    return err_hint(err, "Undo the change and give --new-epoch again, or give "
+                         "--start-over to throw away what is staged.");
+}
+
 static int
 dump_schema(struct export *x, const struct keeper_look *keeper,
             struct facts *now, struct err *err)
@@ -222,7 +278,9 @@ dump_schema(struct export *x, const struct keeper_look *keeper,
     int r;
 
     progress_phase_begin(x->params.progress, "schema");
-    r = write_inventory(x, now, err);
+    r = now->epoch > 1 ? require_same_schema(x, err) : 0;
+    if (!r)
+        r = write_inventory(x, now, err);
     if (!r)
         r = schema_dump(x->dir, &p, err);
     return progress_phase_end(x->params.progress, r, err);
@@ -282,6 +340,15 @@ plan_for_now(struct export *x, struct err *err)
     return r ? r : session_exec(x->session, "COMMIT", err);
 }
 
+/* A plan of this epoch is thrown away. */
+static int
+forget_plan(struct export *x, const struct facts *now, struct err *err)
+{
+    return now->epoch == 1
+               ? catalog_clear(x->catalog, err)
+               : catalog_keep_staged(x->catalog, now->epoch - 1, err);
+}
+
 /* Publish what there is now; the plan for that is thrown away. */
 static int
 begin_capture(struct export *x, const struct facts *now, struct err *err)
@@ -296,7 +363,7 @@ begin_capture(struct export *x, const struct facts *now, struct err *err)
     if (!r)
         r = capturing_begin(x->session, &x->params.capture, now, x->catalog,
                             err);
-    return r ? r : catalog_clear(x->catalog, err);
+    return r ? r : forget_plan(x, now, err);
 }
 
 static int
@@ -328,12 +395,12 @@ start_keeper(struct export *x, struct keeper_look *keeper, struct err *err)
 
 /* Nobody will come back for what was begun. */
 static void
-give_up(struct export *x, struct err *err)
+give_up(struct export *x, unsigned epoch, struct err *err)
 {
     struct err ignored, failed;
 
     keeper_end(x->dir, &ignored);
-    if (undo_capture(x, &failed) == 0)
+    if (undo_capture(x, epoch, &failed) == 0)
         return;
     progress_note(x->params.progress, "%s", failed.message);
     err_hint(err, "A slot or a publication may be left at the source: run "
@@ -342,7 +409,7 @@ give_up(struct export *x, struct err *err)
 
 /* The first few of those that no change will follow. */
 static int
-note_left_out(struct export *x, struct err *err)
+note_left_out(struct export *x, unsigned epoch, struct err *err)
 {
     uint64_t n = 0;
     uint32_t last = 0;
@@ -351,7 +418,7 @@ note_left_out(struct export *x, struct err *err)
     for (;;) {
         cleanup_(capture_table_freep) struct capture_table *t = NULL;
 
-        r = capture_next_table(x->catalog, last, &t, err);
+        r = capture_next_table(x->catalog, epoch, last, &t, err);
         if (r)
             break;
         last = t->oid;
@@ -382,7 +449,7 @@ note_large_objects(struct export *x, struct err *err)
 }
 
 static int
-confirm_capture(struct export *x, uint64_t lsn, struct err *err)
+confirm_capture(struct export *x, unsigned epoch, uint64_t lsn, struct err *err)
 {
     int r;
 
@@ -390,7 +457,7 @@ confirm_capture(struct export *x, uint64_t lsn, struct err *err)
         return 0;
     r = capturing_confirm(x->session, x->catalog, lsn, err);
     if (!r)
-        r = note_left_out(x, err);
+        r = note_left_out(x, epoch, err);
     return r ? r : note_large_objects(x, err);
 }
 
@@ -408,14 +475,37 @@ take_snapshot(struct export *x, struct facts *now, struct err *err)
     if (!r)
         r = plan(x, &keeper, now, err);
     if (!r)
-        r = confirm_capture(x, keeper.lsn, err);
+        r = confirm_capture(x, now->epoch, keeper.lsn, err);
     if (!r) {
         now->lsn = keeper.lsn;
         r = write_down(x, &keeper, now, err);
     }
     if (r)
-        give_up(x, err);
+        give_up(x, now->epoch, err);
     return r;
+}
+
+/* Of the epoch, with nothing of it left from before. */
+static int
+begin_snapshot(struct export *x, struct facts *now, struct err *err)
+{
+    int r;
+
+    x->params.plan.epoch = now->epoch;
+    r = take_snapshot(x, now, err);
+    if (r != CAPTURING_E_MOVED)
+        return r;
+    progress_note(x->params.progress, "tables were made or dropped while the "
+                                      "slot was made: trying again");
+    r = forget_plan(x, now, err);
+    if (!r)
+        r = take_snapshot(x, now, err);
+    if (r != CAPTURING_E_MOVED)
+        return r;
+    err_set(err, ERR_REFUSED, "tables are made or dropped all the time");
+    err_detail(err, "The publication never held exactly those that the "
+                    "snapshot shows.");
+    return err_hint(err, "Wait until that is over and run this again.");
 }
 
 /* What a condition may leave out, others' rows may refer to. */
@@ -448,25 +538,12 @@ begin_new(struct export *x, struct facts *now, struct err *err)
 {
     int r = selection_prepare(x->params.selection, x->session, err);
 
+    now->epoch = 1;
     if (!r)
         r = note_open_keys(x, err);
     if (!r)
         r = clean_up(x, err);
-    if (!r)
-        r = take_snapshot(x, now, err);
-    if (r != CAPTURING_E_MOVED)
-        return r;
-    progress_note(x->params.progress, "tables were made or dropped while the "
-                                      "slot was made: trying again");
-    r = catalog_clear(x->catalog, err);
-    if (!r)
-        r = take_snapshot(x, now, err);
-    if (r != CAPTURING_E_MOVED)
-        return r;
-    err_set(err, ERR_REFUSED, "tables are made or dropped all the time");
-    err_detail(err, "The publication never held exactly those that the "
-                    "snapshot shows.");
-    return err_hint(err, "Wait until that is over and run this again.");
+    return r ? r : begin_snapshot(x, now, err);
 }
 
 /* ---- going on ---- */
@@ -524,9 +601,9 @@ go_on(struct export *x, struct err *err)
     r = keeper_join(x->dir, x->facts.snapshot, &x->session, &p, err);
     if (r && err->class == ERR_REFUSED && !err->hint[0]) {
         say_why_lost(x, err);
-        return err_hint(err, "What is staged is kept.  Give --start-over to "
-                             "throw it away and begin again with a new "
-                             "snapshot.");
+        return err_hint(err, "What is staged is kept.  Give --new-epoch to "
+                             "read the tables that are not complete in a new "
+                             "snapshot, or --start-over to throw all away.");
     }
     if (r)
         return r;
@@ -587,6 +664,127 @@ require_same_use(const struct export *x, struct err *err)
     return err_hint(err, "Go on without it, or begin in another directory.");
 }
 
+/* ---- another epoch ---- */
+
+static int
+require_lost(struct export *x, struct err *err)
+{
+    const struct session_params p = session_params(x);
+    struct err ignored;
+
+    if (keeper_join(x->dir, x->facts.snapshot, &x->session, &p, &ignored) ==
+        0) {
+        err_set(err, ERR_REFUSED, "the snapshot of this run is not lost");
+        return err_hint(err, "Go on in it: give the same command without "
+                             "--new-epoch.");
+    }
+    return session_reopen(x->session, err);
+}
+
+/* Changes of all tables are captured, or of none. */
+static int
+require_same_kind(struct export *x, struct err *err)
+{
+    struct capture m = {0};
+    int r = capture_read(&m, x->catalog, err);
+    int captured = m.state != CAPTURE_NONE;
+
+    capture_clear(&m);
+    if (r || captured == !!x->params.cdc)
+        return r;
+    err_set(err, ERR_REFUSED, "this run was begun %s --cdc",
+            captured ? "with" : "without");
+    return err_hint(err, "Give --new-epoch %s it.",
+                    captured ? "with" : "without");
+}
+
+/* What older slots have is of use only while they are there. */
+static int
+require_old_slots(struct export *x, struct err *err)
+{
+    struct capture m = {0};
+    unsigned epoch = 0;
+    int r;
+
+    while (!(r = capture_next(x->catalog, epoch, &m, err)) &&
+           m.epoch <= x->facts.epoch) {
+        struct slot_look look;
+
+        epoch = m.epoch;
+        r = slot_look(x->session, m.slot, &look, err);
+        if (r == SLOT_E_NONE || (!r && look.lost[0]))
+            r = err_set(err, ERR_REFUSED,
+                        "replication slot \"%s\" of epoch %u is lost", m.slot,
+                        m.epoch);
+        capture_clear(&m);
+        if (r)
+            return r < 0 && !err->hint[0]
+                       ? err_hint(err, "Changes of the tables that are staged "
+                                       "can not be captured any more: give "
+                                       "--start-over.")
+                       : r;
+    }
+    capture_clear(&m);
+    return r < 0 ? r : 0;
+}
+
+/*
+ * Tables that are wholly staged stay as they are, the others are read in a
+ * new snapshot.  Killed in its midst the run is of the old epoch still, with
+ * fewer tables, and this may be done again.
+ */
+static int
+begin_epoch(struct export *x, struct facts *now, struct err *err)
+{
+    struct catalog_counts n;
+    int r = require_lost(x, err);
+
+    if (!r)
+        r = require_same_kind(x, err);
+    if (!r)
+        r = require_old_slots(x, err);
+    if (!r)
+        r = selection_prepare(x->params.selection, x->session, err);
+    if (r)
+        return r;
+    now->epoch = x->facts.epoch + 1;
+    free(now->run_id);
+    now->run_id = strdup(x->facts.run_id);
+    if (!now->run_id)
+        return err_nomem(err);
+    r = keeper_end(x->dir, err);
+    if (!r)
+        r = undo_capture(x, now->epoch, err);
+    if (!r)
+        r = forget_plan(x, now, err);
+    if (!r)
+        r = sweep(x, err);
+    if (!r)
+        r = catalog_count(x->catalog, &n, err);
+    if (r)
+        return r;
+    progress_note(x->params.progress,
+                  "epoch %u: %" PRIu64 " tables stay as they are staged, all "
+                  "others are read in a new snapshot",
+                  now->epoch, n.n_tables);
+    return begin_snapshot(x, now, err);
+}
+
+/* ---- the beginning ---- */
+
+static int
+require_same(struct export *x, const struct facts *now, struct err *err)
+{
+    int r = require_same_selection(x, now, err);
+
+    if (!r && !x->params.new_epoch)
+        r = capturing_require_same(x->params.cdc ? &x->params.capture : NULL,
+                                   x->catalog, err);
+    if (!r)
+        r = require_roles(x, err);
+    return r ? r : require_same_use(x, err);
+}
+
 /* Go on with what is there, or begin anew. */
 static int
 decide(struct export *x, struct facts *now, struct err *err)
@@ -594,21 +792,17 @@ decide(struct export *x, struct facts *now, struct err *err)
     int complete = 0, r = 0;
 
     if (x->facts.state != FACTS_NEW && !x->params.start_over) {
-        r = require_same_selection(x, now, err);
-        if (!r)
-            r = capturing_require_same(
-                x->params.cdc ? &x->params.capture : NULL, x->catalog, err);
-        if (!r)
-            r = require_roles(x, err);
-        if (!r)
-            r = require_same_use(x, err);
+        r = require_same(x, now, err);
         if (!r)
             r = all_staged(x, &complete, err);
         if (r)
             return r;
-        return complete ? sweep(x, err) : go_on(x, err);
+        if (complete || !x->params.new_epoch)
+            return complete ? sweep(x, err) : go_on(x, err);
+        r = begin_epoch(x, now, err);
+    } else {
+        r = begin_new(x, now, err);
     }
-    r = begin_new(x, now, err);
     if (r)
         return r;
     facts_clear(&x->facts);

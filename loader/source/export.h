@@ -11,12 +11,14 @@
  *     NEW        start a keeper, plan in its snapshot, dump the schema
  *                -> EXPORTING
  *     EXPORTING  go on in the keeper's snapshot.  Is it lost, this is an
- *                error, and what is staged stays: --start-over throws it away
+ *                error, and what is staged stays: a new epoch reads the tables
+ *                that are not wholly staged in another snapshot, --start-over
+ *                throws all away
  *     STAGED     nothing is left to do, but to seal the directory if a crash
  *                has kept that from being done
  *
- * Files of two snapshots are never mixed: a run begun again has a new id.  Nor
- * are two selections: going on with another one is ERR_REFUSED.
+ * Files of two snapshots are never mixed: a run begun again has a new id, a
+ * new epoch its own tables.  Nor are two selections: going on with another one is ERR_REFUSED.
  *
  * With a slot (capturing.h) the source's tables are planned twice: to publish
  * them, and in the slot's snapshot, which must show the same.  When a run is
@@ -53,6 +55,7 @@ struct export_params {
     enum sink_choice sink;
     unsigned jobs;
     int start_over; /* with a new snapshot, whatever is staged */
+    int new_epoch;  /* the snapshot is lost: another, for what is not staged */
     int cdc;        /* from a slot that stays; as capture says */
     struct capturing_params capture;
     unsigned slot_timeout_s, keeper_hours;

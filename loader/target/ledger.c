@@ -355,16 +355,34 @@ ledger_has(const struct ledger *l, struct session *s, enum ledger_kind kind,
     return r;
 }
 
+/* One that the run does not have any more is of a table that was read again, in
+   a newer epoch. */
+static int
+mark_chunk(struct catalog *c, int64_t id, struct err *err)
+{
+    int r = catalog_chunk_loaded(c, (uint64_t)id, err);
+
+    if (!r || err->class != ERR_REFUSED)
+        return r;
+    err_set(err, ERR_REFUSED,
+            "the target holds rows of a snapshot that was given up");
+    err_detail(err,
+               "Chunk %" PRId64 " was loaded before its table was read "
+               "again in a newer epoch.",
+               id);
+    return err_hint(err, "\"pghaul abort --dir RUN --target T --drop-data\" "
+                         "empties the run's tables; then load again.");
+}
+
 static int
 visit_row(void *arg, const PGresult *row, struct err *err)
 {
     struct catalog *c = arg;
     int64_t id = strtoll(PQgetvalue(row, 0, 1), NULL, 10);
-
     int r;
 
     if (strcmp(PQgetvalue(row, 0, 0), kind_names[LEDGER_CHUNK]) == 0)
-        return catalog_chunk_loaded(c, (uint64_t)id, err);
+        return mark_chunk(c, id, err);
     /* E_NONE: restored by a call that left out less (--no-acl). */
     r = catalog_entry_done(c, id, err);
     return r == CATALOG_E_NONE ? 0 : r;

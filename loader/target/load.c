@@ -330,7 +330,6 @@ set_up_lane(struct load *x)
         .ledger = {.schema = x->params.ledger_schema,
                    .run = f->run_id,
                    .into_existing = x->params.into_existing},
-        .lsn = f->lsn,
         .no_owner = x->params.no_owner,
         .no_acl = x->params.no_acl,
         .discard = f->discards,

@@ -263,7 +263,7 @@ load_chunk(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
 
     r = staged_open(&file, w->lane->dir, k, err);
     if (!r)
-        r = staged_begin(w->reader, file, k, w->lane->run, w->lane->lsn, err);
+        r = staged_begin(w->reader, file, k, w->lane->run, err);
     if (r)
         return r;
     copy_rows_reset(w->rows, k->table->format, k->table->n_columns);

@@ -31,7 +31,6 @@ struct load_lane {
     const struct stop *stop;
     struct ledger ledger;
     unsigned char run[16];
-    uint64_t lsn;
     unsigned max_per_table; /* writers of one table at a time */
     unsigned index_jobs;    /* entries at a time */
     unsigned n_entries;     /* in hand; of the main thread */

@@ -152,7 +152,12 @@ choose_names(const struct capturing_params *p, const struct facts *f,
     const char *publication = p->publication;
     int r;
 
-    snprintf(standard, sizeof standard, "pghaul_%.8s", f->run_id);
+    m->epoch = f->epoch;
+    if (f->epoch > 1)
+        snprintf(standard, sizeof standard, "pghaul_%.8s_%u", f->run_id,
+                 f->epoch);
+    else
+        snprintf(standard, sizeof standard, "pghaul_%.8s", f->run_id);
     if (!publication && strcmp(p->plugin, "pgoutput") == 0)
         publication = standard;
     r = copy(&m->slot, p->slot ? p->slot : standard, err);
@@ -197,7 +202,7 @@ static int
 require_found(struct session *s, const struct capture *m, struct catalog *c,
               struct err *err)
 {
-    int r = publication_check(s, m->publication, c, err);
+    int r = publication_check(s, m, c, err);
 
     if (r != PUBLICATION_E_DIFFERS)
         return r;
@@ -214,6 +219,7 @@ make(struct session *s, const struct capturing_params *p,
      const struct capture *m, struct catalog *c, struct err *err)
 {
     const struct identity_params identity = {
+        .epoch = m->epoch,
         .policy = p->identity,
         .owned = m->publication && !m->found,
         .filters =
@@ -223,11 +229,54 @@ make(struct session *s, const struct capturing_params *p,
 
     r = identity_sort(s, &identity, c, err);
     if (!r)
-        r = identity_change(s, c, err);
+        r = identity_change(s, m->epoch, c, err);
     if (r || !m->publication)
         return r;
     return m->found ? require_found(s, m, c, err)
                     : publication_make(s, m, c, err);
+}
+
+static int
+lose_moved(struct session *s, const struct capture *m, struct catalog *c,
+           struct err *err)
+{
+    uint32_t moved;
+    int r;
+
+    if (m->found &&
+        (r = capture_next_moved(c, m->epoch, 0, &moved, err)) == 0) {
+        err_set(err, ERR_REFUSED,
+                "publication \"%s\" holds tables of two epochs",
+                m->publication);
+        err_detail(err, "It was there before the run, which does not change "
+                        "it.");
+        return err_hint(err, "Take the tables that are not staged out of it, "
+                             "or give --start-over.");
+    }
+    r = publication_lose_moved(s, m, c, err);
+    return r ? r : capture_forget_moved(c, m->epoch, err);
+}
+
+/*
+ * What is captured anew leaves the older publications.  A subscription to one
+ * of these takes changes only of tables that it found there when it was made,
+ * so what their slots hold of it already is passed over.
+ */
+static int
+take_over(struct session *s, unsigned epoch, struct catalog *c, struct err *err)
+{
+    struct capture m = {0};
+    int r = 0;
+
+    for (unsigned e = 0; !r && e < epoch; e = m.epoch) {
+        capture_clear(&m);
+        r = capture_next(c, e, &m, err);
+        if (r || m.epoch >= epoch)
+            break;
+        r = lose_moved(s, &m, c, err);
+    }
+    capture_clear(&m);
+    return r == CATALOG_E_NONE ? 0 : r;
 }
 
 int
@@ -244,6 +293,8 @@ capturing_begin(struct session *s, const struct capturing_params *p,
         r = capture_intend(&m, c, err);
     if (!r)
         r = make(s, p, &m, c, err);
+    if (!r)
+        r = take_over(s, m.epoch, c, err);
     capture_clear(&m);
     return r;
 }
@@ -258,19 +309,19 @@ capturing_confirm(struct session *s, struct catalog *c, uint64_t lsn,
     uint64_t n_strays;
     int r;
 
-    r = capture_count_strays(c, &n_strays, err);
-    if (!r && n_strays > 0)
-        return CAPTURING_E_MOVED;
+    r = capture_read(&m, c, err);
     if (!r)
-        r = capture_read(&m, c, err);
+        r = capture_count_strays(c, m.epoch, &n_strays, err);
+    if (!r && n_strays > 0)
+        r = CAPTURING_E_MOVED;
     if (!r && m.publication)
-        r = publication_check(s, m.publication, c, err);
-    capture_clear(&m);
-    if (r == PUBLICATION_E_DIFFERS)
-        return CAPTURING_E_MOVED;
+        r = publication_check(s, &m, c, err);
     if (!r)
         r = capture_add_skips(c, err);
-    return r ? r : capture_made(c, lsn, err);
+    if (!r)
+        r = capture_made(c, m.epoch, lsn, err);
+    capture_clear(&m);
+    return r == PUBLICATION_E_DIFFERS ? CAPTURING_E_MOVED : r;
 }
 
 /* ---- going on ---- */
@@ -441,9 +492,9 @@ undo(struct undoing *u, struct err *err)
     if (!r)
         r = drop_publication(u, err);
     if (!r)
-        r = identity_put_back(u->session, u->catalog, err);
-    session_free(u->session);
-    return r ? r : capture_forget(u->catalog, err);
+        r = identity_put_back(u->session, u->capture.epoch, u->catalog, err);
+    u->session = session_free(u->session);
+    return r ? r : capture_forget(u->catalog, u->capture.epoch, err);
 }
 
 int
@@ -453,10 +504,13 @@ capturing_undo(const struct capturing_undo *params, struct catalog *c,
     struct undoing u = {.params = params, .catalog = c};
     int r = capture_read(&u.capture, c, err);
 
-    if (r)
-        return r;
-    if (u.capture.state != CAPTURE_NONE)
+    while (!r && u.capture.state != CAPTURE_NONE &&
+           u.capture.epoch >= params->from_epoch) {
         r = undo(&u, err);
+        capture_clear(&u.capture);
+        if (!r)
+            r = capture_read(&u.capture, c, err);
+    }
     capture_clear(&u.capture);
     return r;
 }

@@ -51,7 +51,7 @@ int capturing_require_same(const struct capturing_params *p, struct catalog *c,
                            struct err *err);
 
 /*
- * Drop what is this run's, put replica identities back, and forget it; nothing
+ * Drop what is this run's, the newest epoch's first, put replica identities back, and forget it; nothing
  * when there is none.  What has the run's names but is not the run's is left,
  * which tell hears of, as of what is done.  ERR_REFUSED: the slot is in use,
  * or, unless forced, a consumer has read from it; or this is not the source
@@ -59,6 +59,7 @@ int capturing_require_same(const struct capturing_params *p, struct catalog *c,
  */
 struct capturing_undo {
     const char *conninfo;
+    unsigned from_epoch; /* of this epoch and later ones; 0: of all */
     int force;
     void (*tell)(void *arg, const char *what); /* may be NULL */
     void *arg;

@@ -175,6 +175,7 @@ sort_table(struct sorting *g, const PGresult *res, int i, struct err *err)
     static char unlogged[] = "it is unlogged: its changes are in no log",
                 extension[] = "it belongs to an extension";
     struct capture_table t = {
+        .epoch = g->params->epoch,
         .oid = (uint32_t)strtoul(PQgetvalue(res, i, I_OID), NULL, 10),
         .schema = PQgetvalue(res, i, I_SCHEMA),
         .name = PQgetvalue(res, i, I_NAME),
@@ -330,7 +331,7 @@ next_page(struct sorting *g, uint64_t *last, char *to, size_t size,
         if (r)
             break;
         *last = t->id;
-        if (t->kind != CATALOG_TABLE)
+        if (t->kind != CATALOG_TABLE || t->epoch != g->params->epoch)
             continue; /* no slot carries large objects */
         r = find_root(g, t, &root, err);
         if (r)
@@ -494,11 +495,11 @@ put_back_one(struct session *s, struct catalog *c,
 
     if (!r && name)
         r = alter(s, name, t->identity == 'd' ? "DEFAULT" : "NOTHING", err);
-    return r ? r : capture_set_identity(c, t->oid, '\0', err);
+    return r ? r : capture_set_identity(c, t, '\0', err);
 }
 
 static int
-each_changed(struct session *s, struct catalog *c,
+each_changed(struct session *s, unsigned epoch, struct catalog *c,
              int (*visit)(struct session *s, struct catalog *c,
                           const struct capture_table *t, struct err *err),
              struct err *err)
@@ -509,7 +510,7 @@ each_changed(struct session *s, struct catalog *c,
     while (!r) {
         cleanup_(capture_table_freep) struct capture_table *t = NULL;
 
-        r = capture_next_table(c, last, &t, err);
+        r = capture_next_table(c, epoch, last, &t, err);
         if (r)
             break;
         last = t->oid;
@@ -520,13 +521,15 @@ each_changed(struct session *s, struct catalog *c,
 }
 
 int
-identity_change(struct session *s, struct catalog *c, struct err *err)
+identity_change(struct session *s, unsigned epoch, struct catalog *c,
+                struct err *err)
 {
-    return each_changed(s, c, change_one, err);
+    return each_changed(s, epoch, c, change_one, err);
 }
 
 int
-identity_put_back(struct session *s, struct catalog *c, struct err *err)
+identity_put_back(struct session *s, unsigned epoch, struct catalog *c,
+                  struct err *err)
 {
-    return each_changed(s, c, put_back_one, err);
+    return each_changed(s, epoch, c, put_back_one, err);
 }

@@ -31,6 +31,7 @@ enum identity_policy {
  * whole.
  */
 struct identity_params {
+    unsigned epoch;
     enum identity_policy policy;
     int owned;
     int filters; /* a publication is made, and the plugin heeds it */
@@ -39,7 +40,9 @@ int identity_sort(struct session *s, const struct identity_params *p,
                   struct catalog *c, struct err *err);
 
 /* Make those FULL that identity_sort() has set aside for that. */
-int identity_change(struct session *s, struct catalog *c, struct err *err);
+int identity_change(struct session *s, unsigned epoch, struct catalog *c,
+                    struct err *err);
 
 /* Put all back that was changed, and is still as we left it. */
-int identity_put_back(struct session *s, struct catalog *c, struct err *err);
+int identity_put_back(struct session *s, unsigned epoch, struct catalog *c,
+                      struct err *err);

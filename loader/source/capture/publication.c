@@ -36,22 +36,34 @@ publication_look(struct session *s, const char *name, const char *run_id,
 
 /* ---- making it ---- */
 
-/* "{16384,16390}": the next members; *last is the last one's oid.
-   CATALOG_E_NONE: there are no more. */
+typedef int next_member(struct catalog *c, unsigned epoch, uint32_t oid,
+                        uint32_t *ret, struct err *err);
+
+/* A page of the members that next gives. */
+struct page {
+    struct catalog *catalog;
+    unsigned epoch;
+    next_member *next;
+    uint32_t last;                      /* the last one's oid */
+    char oids[RELATIONS_PAGE * 11 + 3]; /* "{16384,16390}" */
+};
+
+/* CATALOG_E_NONE: there are no more. */
 static int
-next_page(struct catalog *c, uint32_t *last, char *to, size_t size,
-          struct err *err)
+next_page(struct page *p, struct err *err)
 {
+    size_t size = sizeof p->oids;
+    char *to = p->oids;
     size_t len = (size_t)snprintf(to, size, "{");
     unsigned n = 0;
     int r = 0;
 
     for (; n < RELATIONS_PAGE; n++) {
-        r = capture_next_member(c, *last, last, err);
+        r = p->next(p->catalog, p->epoch, p->last, &p->last, err);
         if (r)
             break;
         len += (size_t)snprintf(to + len, size - len, "%s%" PRIu32,
-                                n ? "," : "", *last);
+                                n ? "," : "", p->last);
     }
     snprintf(to + len, size - len, "}");
     return r == CATALOG_E_NONE && n > 0 ? 0 : r;
@@ -107,7 +119,8 @@ list_tables(struct session *s, struct catalog *c, const PGresult *names,
             s, PQgetvalue(names, i, 0), PQgetvalue(names, i, 1));
 
         fprintf(f, "%sONLY %s", i ? ", " : "", name ? name : "");
-        r = print_filter(f, c, oid_of(names, i, 2), err);
+        if (c)
+            r = print_filter(f, c, oid_of(names, i, 2), err);
     }
     if (fclose(f) && !r)
         r = err_nomem(err);
@@ -150,8 +163,8 @@ create(struct session *s, const struct capture *m, int by_root, struct err *err)
 }
 
 static int
-add_page(struct session *s, const char *publication, struct catalog *c,
-         const char *oids, struct err *err)
+alter_by_page(struct session *s, const char *publication, const char *what,
+              struct catalog *c, const char *oids, struct err *err)
 {
     cleanup_(session_freememp) char *name = session_ident(s, publication);
     cleanup_(session_clearp) PGresult *names = NULL;
@@ -165,23 +178,61 @@ add_page(struct session *s, const char *publication, struct catalog *c,
         return r;
     return session_execf(s, err,
                          "SET LOCAL lock_timeout = '%ds'; "
-                         "ALTER PUBLICATION %s ADD TABLE %s",
-                         LOCK_S, name, tables);
+                         "ALTER PUBLICATION %s %s TABLE %s",
+                         LOCK_S, name, what, tables);
 }
 
 int
 publication_make(struct session *s, const struct capture *m, struct catalog *c,
                  struct err *err)
 {
-    char oids[RELATIONS_PAGE * 11 + 3];
-    uint32_t last = 0;
+    struct page p = {
+        .catalog = c, .epoch = m->epoch, .next = capture_next_member};
     int by_root, r;
 
-    r = capture_has_roots(c, &by_root, err);
+    r = capture_has_roots(c, m->epoch, &by_root, err);
     if (!r)
         r = create(s, m, by_root, err);
-    while (!r && !(r = next_page(c, &last, oids, sizeof oids, err)))
-        r = add_page(s, m->publication, c, oids, err);
+    while (!r && !(r = next_page(&p, err)))
+        r = alter_by_page(s, m->publication, "ADD", c, p.oids, err);
+    return r == CATALOG_E_NONE ? 0 : judge(r, err);
+}
+
+/* A page that an earlier try has taken out is not there any more. */
+static int
+keep_published(struct session *s, const char *publication, struct page *p,
+               struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    const char *const values[] = {publication, p->oids};
+    int r = session_query_params(
+        s,
+        "SELECT coalesce(pg_catalog.array_agg(r.prrelid)::text, '{}')"
+        " FROM pg_catalog.pg_publication_rel r"
+        " JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
+        " WHERE p.pubname = $1 AND r.prrelid = ANY ($2::pg_catalog.oid[])",
+        2, values, &res, err);
+
+    if (!r)
+        snprintf(p->oids, sizeof p->oids, "%s", PQgetvalue(res, 0, 0));
+    return r;
+}
+
+int
+publication_lose_moved(struct session *s, const struct capture *m,
+                       struct catalog *c, struct err *err)
+{
+    struct page p = {
+        .catalog = c, .epoch = m->epoch, .next = capture_next_moved};
+    int r = 0;
+
+    if (!m->publication)
+        return 0;
+    while (!r && !(r = next_page(&p, err))) {
+        r = keep_published(s, m->publication, &p, err);
+        if (!r)
+            r = alter_by_page(s, m->publication, "DROP", NULL, p.oids, err);
+    }
     return r == CATALOG_E_NONE ? 0 : judge(r, err);
 }
 
@@ -279,6 +330,7 @@ publication_try_filter(struct session *s, const struct publication_filter *f,
 
 struct checking {
     struct catalog *catalog;
+    unsigned epoch;
     uint64_t n_found;
 };
 
@@ -295,7 +347,7 @@ visit_member(void *arg, const PGresult *row, struct err *err)
     if (PQgetvalue(row, 0, 1)[0] != 't')
         return PUBLICATION_E_DIFFERS;
     k->n_found++;
-    r = capture_has_member(k->catalog, oid, &is_member, err);
+    r = capture_has_member(k->catalog, k->epoch, oid, &is_member, err);
     if (!r && !is_member)
         return PUBLICATION_E_DIFFERS;
     if (!r)
@@ -342,12 +394,13 @@ has_schemas(struct session *s, const char *literal, int *ret, struct err *err)
 }
 
 int
-publication_check(struct session *s, const char *name, struct catalog *c,
+publication_check(struct session *s, const struct capture *m, struct catalog *c,
                   struct err *err)
 {
-    cleanup_(session_freememp) char *literal = session_literal(s, name);
+    cleanup_(session_freememp) char *literal =
+        session_literal(s, m->publication);
     cleanup_(freep) char *sql = NULL;
-    struct checking k = {.catalog = c};
+    struct checking k = {.catalog = c, .epoch = m->epoch};
     uint64_t n_members;
     int schemas, r;
 
@@ -357,7 +410,7 @@ publication_check(struct session *s, const char *name, struct catalog *c,
     if (!r)
         r = session_each(s, sql, visit_member, &k, err);
     if (!r)
-        r = capture_count_members(c, &n_members, err);
+        r = capture_count_members(c, m->epoch, &n_members, err);
     if (r)
         return r;
     return schemas || k.n_found != n_members ? PUBLICATION_E_DIFFERS : 0;

@@ -48,7 +48,11 @@ int publication_try_filter(struct session *s,
                            struct err *err);
 
 /* As the session sees it, which is in the run's snapshot. */
-int publication_check(struct session *s, const char *name, struct catalog *c,
-                      struct err *err);
+int publication_check(struct session *s, const struct capture *m,
+                      struct catalog *c, struct err *err);
+
+/* What a newer epoch captures leaves m's publication. */
+int publication_lose_moved(struct session *s, const struct capture *m,
+                           struct catalog *c, struct err *err);
 
 int publication_drop(struct session *s, const char *name, struct err *err);

@@ -52,6 +52,7 @@ count_all(struct session *s, struct all *ret, struct err *err)
 
 struct cut {
     struct catalog *catalog;
+    unsigned epoch;
     uint64_t table;
     uint64_t chunk_size;
     uint64_t n_max; /* objects of a chunk */
@@ -92,8 +93,10 @@ static int
 plan_kind(struct catalog_table *t, struct session *s, struct cut *cut,
           const char *sql, struct err *err)
 {
-    int r = catalog_add_table(cut->catalog, t, err);
+    int r;
 
+    t->epoch = cut->epoch;
+    r = catalog_add_table(cut->catalog, t, err);
     cut->table = t->id;
     if (!r)
         r = session_each(s, sql, visit, cut, err);
@@ -141,10 +144,11 @@ plan_metadata(const struct all *all, struct session *s, struct cut cut,
 }
 
 int
-plan_large_objects(uint64_t chunk_size, struct session *s, struct catalog *c,
-                   struct err *err)
+plan_large_objects(unsigned epoch, uint64_t chunk_size, struct session *s,
+                   struct catalog *c, struct err *err)
 {
-    const struct cut cut = {.catalog = c, .chunk_size = chunk_size};
+    const struct cut cut = {
+        .catalog = c, .epoch = epoch, .chunk_size = chunk_size};
     struct all all;
     int r = count_all(s, &all, err);
 

@@ -18,7 +18,7 @@
 enum { PLAN_LARGE_OBJECTS_MEASURED = 1000000 };
 
 /* s is in the snapshot.  Nothing is added when there are none. */
-int plan_large_objects(uint64_t chunk_size, struct session *s,
+int plan_large_objects(unsigned epoch, uint64_t chunk_size, struct session *s,
                        struct catalog *c, struct err *err);
 
 /* They are left out by the user's wish: a skip that says how many. */

@@ -19,6 +19,8 @@
  *
  * The large objects are cut into ranges of OIDs (plan_large_objects.h).
  *
+ * What the catalogue holds of earlier epochs is not planned again.
+ *
  * Every relation of the database comes out as a table, a sequence or a skip
  * with its reason; those that the selection leaves out as one skip a pattern.
  */
@@ -35,6 +37,7 @@ enum planner_format {
 };
 
 struct planner_params {
+    unsigned epoch;      /* that is planned */
     uint64_t chunk_size; /* bytes */
     enum planner_format format;
     int no_large_objects; /* leave them out, and say so */

@@ -23,6 +23,10 @@ struct planner_cut {
     int by_block; /* a range of blocks can be read alone */
 };
 
+/* Outcome of is_staged: an earlier epoch has it. */
+enum { PLANNER_E_STAGED = 1 };
+int planner_is_staged(struct planner *p, uint32_t oid, struct err *err);
+
 int planner_tables(struct planner *p, struct err *err);
 int planner_chunks(struct planner *p, const struct planner_cut *cut,
                    struct err *err);

@@ -147,6 +147,15 @@ forget_table(struct coming *x)
     x->unvetted = NULL;
 }
 
+static int
+add_table(struct coming *x, struct err *err)
+{
+    int r = catalog_add_table(x->planner->catalog, x->table, err);
+
+    x->cut.table = x->table;
+    return r ? r : planner_chunks(x->planner, &x->cut, err);
+}
+
 /* All columns of the table have come: it can be added. */
 static int
 finish_table(struct coming *x, struct err *err)
@@ -158,12 +167,11 @@ finish_table(struct coming *x, struct err *err)
         return 0;
     r = close_fingerprint(x) ? err_nomem(err) : choose_format(x, err);
     if (!r)
-        r = catalog_add_table(p->catalog, x->table, err);
-    x->cut.table = x->table;
+        r = planner_is_staged(p, x->table->oid, err);
     if (!r)
-        r = planner_chunks(p, &x->cut, err);
+        r = add_table(x, err);
     forget_table(x);
-    return r;
+    return r == PLANNER_E_STAGED ? 0 : r;
 }
 
 /* ---- row by row ---- */
@@ -277,6 +285,7 @@ begin_table(struct coming *x, const PGresult *page, int line, struct err *err)
     if (!t)
         return err_nomem(err);
     x->table = t;
+    t->epoch = x->planner->params->epoch;
     t->oid = (uint32_t)planner_number(page, line, T_OID);
     t->n_bytes = planner_number(page, line, T_BYTES);
     x->cut = (struct planner_cut){
