@@ -322,12 +322,13 @@ static const struct {
     unsigned layers;
 } layer_words[] = {
     {{"counts", "1"}, OPTION_LAYER_COUNTS},
+    {{"aggregates", "2"}, OPTION_LAYER_AGGREGATES},
     {{"rows", "3"}, OPTION_LAYER_ROWS},
     {{"schema"}, OPTION_LAYER_SCHEMA},
     {{"sequences"}, OPTION_LAYER_SEQUENCES},
     {{"all"},
-     OPTION_LAYER_COUNTS | OPTION_LAYER_ROWS | OPTION_LAYER_SCHEMA |
-         OPTION_LAYER_SEQUENCES},
+     OPTION_LAYER_COUNTS | OPTION_LAYER_AGGREGATES | OPTION_LAYER_ROWS |
+         OPTION_LAYER_SCHEMA | OPTION_LAYER_SEQUENCES},
 };
 
 /* 0: there is no such layer. */
@@ -353,7 +354,7 @@ option_parse_layers(const struct option_row *row, const char *text, void *field,
 
         if (!layer) {
             fail_value(row, text, err);
-            return err_detail(err, "Layers are counts, rows, "
+            return err_detail(err, "Layers are counts, aggregates, rows, "
                                    "schema and sequences, with commas "
                                    "between; or all.");
         }

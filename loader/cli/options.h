@@ -72,6 +72,7 @@ enum option_on_limit {
 /* Bits. */
 enum option_layer {
     OPTION_LAYER_COUNTS = 1,
+    OPTION_LAYER_AGGREGATES = 2,
     OPTION_LAYER_ROWS = 4,
     OPTION_LAYER_SCHEMA = 8,
     OPTION_LAYER_SEQUENCES = 16,

@@ -39,6 +39,12 @@ is_between_servers(const struct options *o)
 /* ---- bags ---- */
 
 static int
+needs_files(const struct options *o)
+{
+    return o->deep || o->sample || o->layers & OPTION_LAYER_AGGREGATES;
+}
+
+static int
 require_bag(const struct facts *f, const struct run_dir *dir, int deep,
             struct err *err)
 {
@@ -60,8 +66,7 @@ open_bag(struct proving *p, struct err *err)
         .catalog = p->workplace->catalog,
         .facts = &p->facts,
     };
-    int r =
-        require_bag(&p->facts, p->workplace->dir, o->deep || o->sample, err);
+    int r = require_bag(&p->facts, p->workplace->dir, needs_files(o), err);
 
     p->pair.is_partial = p->facts.selection && p->facts.selection[0];
     return r ? r : proof_side_open(&p->pair.at[PROOF_LEFT], &side, err);
@@ -86,8 +91,7 @@ open_other_bag(struct proving *p, struct err *err)
     if (!r)
         r = facts_read(&p->other_facts, p->other_catalog, err);
     if (!r)
-        r = require_bag(&p->other_facts, p->other_dir, o->deep || o->sample,
-                        err);
+        r = require_bag(&p->other_facts, p->other_dir, needs_files(o), err);
     side.dir = p->other_dir;
     side.catalog = p->other_catalog;
     p->pair.is_partial = 0;

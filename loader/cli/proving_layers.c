@@ -7,7 +7,9 @@
 int
 proving_layers_has_rows(const struct options *o)
 {
-    return !o->drift && o->layers & (OPTION_LAYER_COUNTS | OPTION_LAYER_ROWS);
+    return !o->drift &&
+           o->layers & (OPTION_LAYER_COUNTS | OPTION_LAYER_AGGREGATES |
+                        OPTION_LAYER_ROWS);
 }
 
 static int

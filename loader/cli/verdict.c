@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "formats/hex.h"
 #include "formats/manifest.h"
@@ -310,6 +311,8 @@ end_text(const struct verdict *v)
                time);
         return;
     }
+    if (!(o->layers & OPTION_LAYER_ROWS))
+        strcpy(which, "by their numbers");
     if (o->sample && o->sample < SAMPLING_ALL)
         snprintf(which, sizeof which, "a sample of %g%%", o->sample / 10000.0);
     printf("equal: %s in %" PRIu64 " table%s, %s, in %s\n",

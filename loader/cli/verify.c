@@ -83,6 +83,8 @@ drive(struct workplace *w, const struct proof_pair *pair, struct asked *a,
         .pair = pair,
         .jobs = o->jobs,
         .deep = o->deep,
+        .counts_only = !(o->layers & OPTION_LAYER_ROWS),
+        .aggregates = (o->layers & OPTION_LAYER_AGGREGATES) != 0,
         .sample_ppm = o->sample < SAMPLING_ALL ? o->sample : 0,
         .n_shown = (unsigned)o->show,
         .repair = a->repair,
@@ -175,7 +177,9 @@ const struct command command_verify = {
         "to a file.\n\n"
         "With --source, --target and --dir, the source is seen in the run's "
         "own snapshot for as long as its keeper lives.\n\n"
-        "--layers schema compares what both consist of: tables, columns and "
+        "--layers aggregates compares NULLs, lengths, sums, minima and maxima "
+        "of each column.  --layers schema compares what both consist of: "
+        "tables, columns and "
         "their types and defaults, constraints, indexes, triggers and their "
         "states, functions, views, types, policies, owners, rights.  "
         "--layers sequences looks whether each sequence is as far as it was, "

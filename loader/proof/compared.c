@@ -13,6 +13,8 @@ compared_free(struct compared *c)
     if (!c)
         return NULL;
     sampling_clear(&c->sampling);
+    for (int end = 0; end < PROOF_ENDS; end++)
+        aggregates_free(c->aggregates[end]);
     table_pair_clear(&c->pair);
     free(c->reason);
     free(c);
@@ -403,8 +405,11 @@ compared_judge(struct compared *c, struct err *err)
     const struct digest *left = &c->result.at[PROOF_LEFT];
     const struct digest *right = &c->result.at[PROOF_RIGHT];
 
-    c->result.layers = 1u << PROOF_COUNTS | 1u << PROOF_DIGESTS;
-    if (digest_equal(left, right))
+    c->result.layers = 1u << PROOF_COUNTS;
+    if (!c->params->counts_only)
+        c->result.layers |= 1u << PROOF_DIGESTS;
+    if (digest_equal(left, right) ||
+        (c->params->counts_only && left->n_rows == right->n_rows))
         return 0;
     if (left->n_rows != right->n_rows)
         return compared_conclude(

@@ -8,6 +8,7 @@
  */
 
 #include "io/err.h"
+#include "loader/proof/aggregates.h"
 #include "loader/proof/reading.h"
 #include "loader/proof/result.h"
 #include "loader/proof/sampling.h"
@@ -17,6 +18,7 @@
 struct compared_params {
     const struct proof_pair *sides; /* borrowed */
     int deep;                       /* bags are read, too */
+    int counts_only;                /* rows need not be the same */
     uint32_t sample_ppm;            /* 0: all rows */
 };
 
@@ -32,8 +34,9 @@ struct compared {
         uint64_t table, chunk; /* the last that was handed out */
         int is_over;
     } cut[PROOF_ENDS];
-    struct sampling sampling; /* of no table: none is taken */
-    unsigned n_out;           /* tasks in work */
+    struct sampling sampling;                  /* of no table: none is taken */
+    struct aggregates *aggregates[PROOF_ENDS]; /* NULL: none are taken */
+    unsigned n_out;                            /* tasks in work */
 };
 
 /* A range of it to be read, on its way through a worker. */

@@ -28,7 +28,8 @@ struct task {
     struct compared_range range;
     struct narrow *narrow; /* NULL: the range */
     struct digest found;
-    uint64_t n_bytes; /* that were read */
+    struct aggregates *aggregates; /* NULL: none are wanted */
+    uint64_t n_bytes;              /* that were read */
 };
 
 struct worker {
@@ -66,6 +67,23 @@ close_table(struct verify *v, struct compared *c)
     compared_free(c);
 }
 
+static void
+compare_aggregates(const struct verify *v, struct compared *c)
+{
+    const struct aggregates_pair p = {
+        .at = {c->aggregates[PROOF_LEFT], c->aggregates[PROOF_RIGHT]},
+        .table = c->table,
+        .schema = c->result.schema,
+        .name = c->result.name,
+        .accept = v->params.accept,
+    };
+
+    if (c->table->kind != CATALOG_TABLE)
+        return;
+    aggregates_compare(&p, v->params.listener);
+    c->result.layers |= 1u << PROOF_AGGREGATES;
+}
+
 static int
 settle(struct verify *v, struct compared *c, struct err *err)
 {
@@ -77,6 +95,8 @@ settle(struct verify *v, struct compared *c, struct err *err)
         r = compared_judge(c, err);
     if (r)
         return r;
+    if (was_read && v->params.aggregates)
+        compare_aggregates(v, c);
     unlink_table(&v->tables, c);
     if (was_read && c->result.verdict == PROOF_DIFFERS) {
         c->next = v->differing;
@@ -220,6 +240,7 @@ free_task(void *task)
     struct task *k = task;
 
     compared_range_clear(&k->range);
+    aggregates_free(k->aggregates);
     if (k->narrow)
         narrow_clear(k->narrow);
     free(k->narrow);
@@ -256,6 +277,8 @@ record(void *arg, void *task, struct err *err)
     c->n_out--;
     if (!k->narrow) {
         digest_add(&c->result.at[k->range.end], &k->found);
+        if (k->aggregates)
+            aggregates_merge(&c->aggregates[k->range.end], take(k->aggregates));
         return settle(v, c, err);
     }
     r = record_rows(v, c, k->narrow, err);
@@ -340,14 +363,18 @@ open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
     return r;
 }
 
+struct digesting {
+    struct digester *digester;
+    struct aggregates *aggregates; /* or NULL */
+};
+
 static int
 digest_piece(void *arg, const struct copy_piece *p, struct err *err)
 {
-    struct worker *w = arg;
+    struct digesting *d = arg;
 
-    (void)err;
-    digester_piece(w->digester, p);
-    return 0;
+    digester_piece(d->digester, p);
+    return d->aggregates ? aggregates_piece(d->aggregates, p, err) : 0;
 }
 
 static int
@@ -359,13 +386,21 @@ digest_range(struct worker *w, struct task *k, struct err *err)
         .chunk = k->range.chunk,
         .sample = k->range.sample,
     };
-    int r;
+    cleanup_(aggregates_freep) struct aggregates *aggregates = NULL;
+    struct digesting d = {.digester = w->digester};
+    int r = 0;
 
+    if (w->verify->params.aggregates && range.table->kind == CATALOG_TABLE)
+        r = aggregates_new(&aggregates, range.table, err);
+    if (r)
+        return r;
+    d.aggregates = aggregates;
     digester_reset(w->digester);
-    r = reading_rows(w->reading, &range, digest_piece, w, err);
+    r = reading_rows(w->reading, &range, digest_piece, &d, err);
     if (r)
         return r;
     k->found = digester_get(w->digester);
+    k->aggregates = take(aggregates);
     return 0;
 }
 
@@ -444,8 +479,11 @@ verify_begin(struct verify **ret, const struct verify_params *p,
     if (!v)
         return err_nomem(err);
     v->params = *p;
-    v->compared = (struct compared_params){
-        .sides = p->pair, .deep = p->deep, .sample_ppm = p->sample_ppm};
+    v->params.deep |= p->aggregates;
+    v->compared = (struct compared_params){.sides = p->pair,
+                                           .deep = v->params.deep,
+                                           .counts_only = p->counts_only,
+                                           .sample_ppm = p->sample_ppm};
     v->begun_ms = clock_ms();
     r = table_pairs_new(&v->pairs, p->pair, err);
     if (!r)

@@ -42,6 +42,8 @@ struct verify_params {
     const struct proof_pair *pair;
     unsigned jobs;
     int deep;            /* read the files of bags, too */
+    int counts_only;     /* the same number of rows is enough */
+    int aggregates;      /* of columns are compared, too: this is deep */
     uint32_t sample_ppm; /* rows of a million to be compared; 0: all */
     unsigned n_shown;    /* rows that differ, of each table, at most */
     FILE *repair;        /* statements that would mend the right side go here,
