@@ -101,28 +101,6 @@ run_hook(const struct existing *x, struct session *s, enum step step,
 /* ---- room for the rows ---- */
 
 static int
-require_empty_table(struct session *s, const struct catalog_table *t,
-                    struct err *err)
-{
-    cleanup_(session_freememp) char *name =
-        session_qualified(s, t->schema, t->name);
-    cleanup_(session_clearp) PGresult *res = NULL;
-    char sql[512];
-    int r;
-
-    if (!name)
-        return err_nomem(err);
-    snprintf(sql, sizeof sql, "SELECT EXISTS (SELECT FROM ONLY %s)", name);
-    r = session_query(s, sql, &res, err);
-    if (r || PQgetvalue(res, 0, 0)[0] == 'f')
-        return r;
-    err_set(err, ERR_REFUSED, "table \"%s.%s\" of the target is not empty",
-            t->schema, t->name);
-    return err_hint(err, "Give --truncate to empty all tables first, or "
-                         "--append to keep what is there.");
-}
-
-static int
 require_empty_tables(const struct existing *x, struct session *s,
                      struct err *err)
 {
@@ -136,7 +114,11 @@ require_empty_tables(const struct existing *x, struct session *s,
         if (r)
             return r == CATALOG_E_NONE ? 0 : r;
         if (t->kind == CATALOG_TABLE && !t->extension)
-            r = require_empty_table(s, t, err);
+            r = places_require_empty(s, t,
+                                     "Give --truncate to empty all tables "
+                                     "first, or --append to keep what is "
+                                     "there.",
+                                     err);
         if (r)
             return r;
         last = t->id;

@@ -137,6 +137,27 @@ places_list(struct session *s, struct catalog *c, struct err *err)
                             err);
 }
 
+int
+places_require_empty(struct session *s, const struct catalog_table *t,
+                     const char *hint, struct err *err)
+{
+    cleanup_(session_freememp) char *name =
+        session_qualified(s, t->schema, t->name);
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char sql[512];
+    int r;
+
+    if (!name)
+        return err_nomem(err);
+    snprintf(sql, sizeof sql, "SELECT EXISTS (SELECT FROM ONLY %s)", name);
+    r = session_query(s, sql, &res, err);
+    if (r || PQgetvalue(res, 0, 0)[0] == 'f')
+        return r;
+    err_set(err, ERR_REFUSED, "table \"%s.%s\" of the target is not empty",
+            t->schema, t->name);
+    return err_hint(err, "%s", hint);
+}
+
 const char places_truncate[] =
     "DO $$ DECLARE names text; BEGIN"
     " SELECT pg_catalog.string_agg(DISTINCT"

@@ -21,6 +21,11 @@
 /* Fill it; and pg_temp.pghaul_sequences (schema, name). */
 int places_list(struct session *s, struct catalog *c, struct err *err);
 
+/* The table's own rows, in the target: ERR_REFUSED with this hint when there
+   are any. */
+int places_require_empty(struct session *s, const struct catalog_table *t,
+                         const char *hint, struct err *err);
+
 /* SQL that empties those that are there and the run's own, in one statement,
    since they may refer to each other. */
 extern const char places_truncate[];
