@@ -254,7 +254,16 @@ Test(verify_pairs, accepted_is_what_the_rules_say_and_no_more)
         cr_assert_eq(run.status, rules[i].status, "%s: %s", rules[i].rule,
                      run.errors);
     }
+    server_sql(target, "CREATE TABLE new (a int)");
+    run = moves_pghaul("verify", "--source", source, "--target", target,
+                       "--accept", "public.t: rows=1, match=99%", "--accept",
+                       "*: extra=yes");
+    assert_equal(run);
     server_sql(target, "DROP TABLE p; DROP TABLE words");
+    run = moves_pghaul("verify", "--source", source, "--target", target,
+                       "--accept", "public.t: rows=1, match=99%", "--accept",
+                       "*: extra=yes");
+    moves_assert_says(run, 1, "public.words: it is in the source only");
     run = moves_pghaul("verify", "--source", source, "--target", target,
                        "--accept", "public.t: rows=1, match=99%", "--accept",
                        "*: missing=yes");

@@ -13,7 +13,7 @@ struct rule {
     char *names[NAMES]; /* NULL: any */
     unsigned n_names;
     double rows, match, sum; /* <0: not said */
-    int rows_are_share, missing;
+    int rows_are_share, missing, extra;
 };
 
 struct accept {
@@ -90,14 +90,21 @@ parse_number(const char *text, double *ret, int *ret_share)
 }
 
 static int
+parse_yes(const char *text, int *ret)
+{
+    *ret = strcmp(text, "yes") == 0;
+    return *ret || strcmp(text, "no") == 0 ? 0 : -1;
+}
+
+static int
 take_setting(struct rule *r, const char *name, const char *value)
 {
     int share;
 
-    if (strcmp(name, "missing") == 0) {
-        r->missing = strcmp(value, "yes") == 0;
-        return r->missing || strcmp(value, "no") == 0 ? 0 : -1;
-    }
+    if (strcmp(name, "missing") == 0)
+        return parse_yes(value, &r->missing);
+    if (strcmp(name, "extra") == 0)
+        return parse_yes(value, &r->extra);
     if (strcmp(name, "rows") == 0)
         return parse_number(value, &r->rows, &r->rows_are_share);
     if (strcmp(name, "sum") == 0)
@@ -271,7 +278,8 @@ accept_table(const struct accept *a, const struct proof_table *t)
     if (!r)
         return NULL;
     if (t->verdict == PROOF_MISSING)
-        return r->missing ? r->text : NULL;
+        return r->missing || (r->extra && !t->is_there[PROOF_LEFT]) ? r->text
+                                                                    : NULL;
     return counts_fit(r, t) && rows_fit(r, t) ? r->text : NULL;
 }
 

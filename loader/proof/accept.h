@@ -15,6 +15,7 @@
  *     match     which share of the rows must be the same
  *     sum       by how much of itself a column's sum may differ
  *     missing   a table that one side alone has is no difference
+ *     extra     a table that the right side alone has is none
  *
  * What is before the colon is "*", "schema.*", "schema.table" or
  * "schema.table.column".  Of the rules that fit, the one that says most of the
