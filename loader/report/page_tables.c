@@ -49,8 +49,13 @@ put_name(FILE *to, const struct report_table *t)
         html_text(to, t->why);
         fputs("</small>", to);
     } else if (t->trouble != REPORT_TABLE_FINE && t->proved) {
-        fputs("<small class=\"x\">", to);
+        fprintf(to, "<small%s>",
+                t->trouble == REPORT_TABLE_ACCEPTED ? "" : " class=\"x\"");
         html_text(to, lines_text(t->proved, "reason"));
+        if (*lines_text(t->proved, "accepted")) {
+            fputs("; accepted by ", to);
+            html_text(to, lines_text(t->proved, "accepted"));
+        }
         fputs("</small>", to);
     }
 }

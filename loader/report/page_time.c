@@ -8,25 +8,26 @@
 #include "loader/report/chart.h"
 #include "loader/report/lines.h"
 
-enum { CHARTS = 4, SLOWEST = 12, COMMANDS = 20 };
+enum { SAME = 2, SLOWEST = 12, COMMANDS = 20 };
 
 /* ---- charts of the last commands that moved something ---- */
 
+/*
+ * Of those that moved something the last few of each kind, since it may have
+ * been interrupted and gone on; of verifications the last.
+ */
 static int
-is_drawn(const struct history_command *k)
+is_drawn(const struct history *h, unsigned i)
 {
-    return k->n_lanes > 0 && k->last_at > k->at;
-}
+    const struct history_command *k = &h->commands[i];
+    unsigned n_later = 0;
 
-/* The first of the last few. */
-static unsigned
-first_drawn(const struct history *h)
-{
-    unsigned i = h->n, n = 0;
-
-    while (i > 0 && n < CHARTS)
-        n += is_drawn(&h->commands[--i]);
-    return i;
+    if (k->n_lanes == 0 || k->last_at <= k->at)
+        return 0;
+    for (unsigned j = i + 1; j < h->n; j++)
+        n_later += h->commands[j].n_lanes > 0 &&
+                   strcmp(h->commands[j].name, k->name) == 0;
+    return n_later < (strcmp(k->name, "verify") == 0 ? 1 : SAME);
 }
 
 static void
@@ -60,12 +61,12 @@ int
 page_charts(struct page *p, struct err *err)
 {
     const struct history *h = &p->r->history;
-    unsigned first = first_drawn(h), n = 0;
+    unsigned n = 0;
     cleanup_(lines_freep) struct lines *log = NULL;
     int r;
 
-    for (unsigned i = first; i < h->n; i++)
-        n += is_drawn(&h->commands[i]);
+    for (unsigned i = 0; i < h->n; i++)
+        n += is_drawn(h, i);
     if (n == 0)
         return 0;
     r = lines_open(&log, run_dir_fd(p->r->params.dir), EVENTS_FILE, err);
@@ -73,8 +74,8 @@ page_charts(struct page *p, struct err *err)
         return r == LINES_E_NONE ? 0 : r;
     page_begin(p, "time", "Where the time went");
     put_key(p);
-    for (unsigned i = first; !r && i < h->n; i++) {
-        if (!is_drawn(&h->commands[i]))
+    for (unsigned i = 0; !r && i < h->n; i++) {
+        if (!is_drawn(h, i))
             continue;
         put_heading(p, &h->commands[i]);
         r = chart_write(p->to, log, &h->commands[i], i, err);
