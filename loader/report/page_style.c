@@ -26,7 +26,7 @@ const char *const page_style[] = {
     "h1,h2,h3,p,dl,dd,table,ul{margin:0}"
     "code,.m{font-family:ui-monospace,SFMono-Regular,\"SF Mono\",Menlo,"
     "Consolas,\"DejaVu Sans Mono\",monospace;font-size:.82em}"
-    ".d,.q{color:var(--dim)}"
+    ".d,.q{color:var(--dim)}time{white-space:nowrap}"
     ".c{font-style:normal;color:var(--dim);border:1px solid var(--rule);"
     "border-radius:3px;padding:0 2px;font-size:.8em}\n",
     /* the verdict */
@@ -143,7 +143,7 @@ const char *const page_style[] = {
     "footer{margin-top:56px;padding-top:16px;"
     "border-top:1px solid var(--rule);font-size:12.5px;color:var(--dim)}"
     "footer dl.t{font-size:12.5px}"
-    "@media(max-width:760px){main{padding:20px 16px 40px}"
+    "@media screen and (max-width:760px){main{padding:20px 16px 40px}"
     ".verdict{padding:22px 20px}.verdict h1{font-size:30px}"
     ".verdict h1 svg{width:32px;height:32px}.figures{padding:0 4px}"
     ".sides{grid-template-columns:1fr;gap:12px}.arrow{display:none}"
@@ -157,9 +157,10 @@ const char *const page_style[] = {
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}"
     "@page{size:A4;margin:14mm 13mm 16mm}"
     "body{font-size:10.5pt}main{max-width:none;padding:0}"
-    "section{margin-top:26px}h2{break-after:avoid}"
+    "section{margin-top:26px}h2,h3{break-after:avoid}"
+    ".figures{gap:6px 10px;padding:0 4px}"
     ".verdict h1{font-size:30pt}.verdict .why{font-size:12.5pt}"
-    ".figures dd{font-size:15pt}.verdict,.side,.chart,tr,li,dl.t"
+    ".figures dd{font-size:12.5pt}.verdict,.side,.chart,tr,li,dl.t"
     "{break-inside:avoid}thead{display:table-header-group}"
     "table{font-size:9pt}td.m{font-size:7pt}.scroll{overflow:visible}"
     "th,td{padding:4px 0 4px 11px}tbody th{min-width:8em}}\n",
