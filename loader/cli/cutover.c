@@ -15,6 +15,7 @@
 #include "loader/cli/cutover_verify.h"
 #include "loader/cli/findings_print.h"
 #include "loader/cutover/survey.h"
+#include "loader/pg/conninfo.h"
 
 static const enum still_writers writers[] = {
     [OPTION_WRITERS_WAIT] = STILL_WAIT,
@@ -314,6 +315,31 @@ work(struct work *w, struct err *err)
     return r;
 }
 
+/* What the source's server is given is stored there, for superusers to read,
+   and files of this machine are not there. */
+static int
+check_reverse(const struct options *o, struct err *err)
+{
+    static const char *const ours[] = {"password", "passfile", "service",
+                                       "sslkey"};
+    cleanup_(conninfo_options_freep) PQconninfoOption *all = NULL;
+    int r;
+
+    if (o->reverse_conninfo || o->no_reverse || o->finish || o->rollback)
+        return 0;
+    r = conninfo_options(&all, o->target, err);
+    for (unsigned i = 0; i < sizeof ours / sizeof *ours && !r; i++) {
+        if (!conninfo_value(all, ours[i]))
+            continue;
+        r = err_set(err, ERR_REFUSED,
+                    "the source's server cannot be given the target's %s",
+                    ours[i]);
+        err_hint(err, "Say with --reverse-conninfo how the source's server "
+                      "connects to the target, or give --no-reverse.");
+    }
+    return r;
+}
+
 static int
 cut_over(struct workplace *workplace, struct err *err)
 {
@@ -323,6 +349,8 @@ cut_over(struct workplace *workplace, struct err *err)
 
     if (!r)
         r = facts_require_staged(&w.facts, err);
+    if (!r)
+        r = check_reverse(w.options, err);
     if (!r)
         r = work(&w, err);
     facts_clear(&w.facts);

@@ -161,12 +161,6 @@ static const struct question holders = {
 };
 
 static int
-is_in_the_way(const struct err *err)
-{
-    return strcmp(err->sqlstate, "55P03") == 0; /* lock_not_available */
-}
-
-static int
 check_locks(const struct preflight_params *p, struct session *s,
             struct findings *f, struct err *err)
 {
@@ -176,7 +170,7 @@ check_locks(const struct preflight_params *p, struct session *s,
     if (!r)
         r = locks_take(n, p->selection, LOCK_WAIT_S, err);
     n = snapshot_free(n);
-    if (r && is_in_the_way(err))
+    if (r && strcmp(err->sqlstate, "55P03") == 0) /* lock_not_available */
         return question_ask(&holders, s, NULL, f, err);
     if (r)
         return question_failed(f, "locks", FINDING_ERROR, err);
@@ -206,45 +200,17 @@ free_bytes(const char *dir, uint64_t *ret, struct err *err)
     return 0;
 }
 
-/* Of the tables with their TOAST.  Who measures one locks it for an instant:
-   when somebody is in the way, the last VACUUM's or ANALYZE's word has to do. */
-static const char
-    measured[] = "SELECT coalesce(sum(pg_table_size(c.oid)), 0)::bigint ",
-    recorded[] = "SELECT coalesce(sum((c.relpages + coalesce((SELECT t.relpages"
-                 "  FROM pg_class t WHERE t.oid = c.reltoastrelid), 0))"
-                 "  * current_setting('block_size')::bigint), 0)::bigint ";
-
-static int
-ask_size(const struct preflight_params *p, struct session *s, const char *how,
-         uint64_t *ret, struct err *err)
-{
-    cleanup_(session_clearp) PGresult *res = NULL;
-    cleanup_(freep) char *query = NULL, *sql = NULL;
-    int r;
-
-    if (asprintf(&query,
-                 "%s" RELATIONS_FROM
-                 "AND c.relkind = 'r' AND c.relpersistence <> 't'"
-                 " AND" SELECTION_KEEPS,
-                 how) < 0)
-        return err_nomem(err);
-    sql = selection_query(p->selection, query);
-    r = sql ? session_query(s, sql, &res, err) : err_nomem(err);
-    if (!r)
-        *ret = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
-    return r;
-}
-
 static int
 check_disk(const struct preflight_params *p, struct session *s,
            struct findings *f, struct err *err)
 {
-    char has[QUANTITY_SIZE], needs[QUANTITY_SIZE], seen[4 * QUANTITY_SIZE];
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char has[QUANTITY_SIZE], needs[QUANTITY_SIZE], seen[3 * QUANTITY_SIZE];
     struct finding found = {
         "disk", FINDING_OK, seen,
         "Give a --dir with more room.  How well rows compress is not known."};
-    uint64_t room = 0, bytes = 0, estimate;
-    int r, guessed;
+    cleanup_(freep) char *sql = NULL;
+    uint64_t room = 0, estimate;
 
     if (free_bytes(p->dir, &room, err))
         return findings_add(f,
@@ -252,20 +218,22 @@ check_disk(const struct preflight_params *p, struct session *s,
                                               err->message,
                                               "Make the directory above."},
                             err);
-    r = ask_size(p, s, measured, &bytes, err);
-    guessed = r && is_in_the_way(err);
-    if (guessed)
-        r = ask_size(p, s, recorded, &bytes, err);
-    if (r)
+    sql = selection_query(p->selection,
+                          "SELECT coalesce(sum(pg_table_size(c.oid)), 0)"
+                          "::bigint " RELATIONS_FROM
+                          "AND c.relkind = 'r' AND c.relpersistence <> 't'"
+                          " AND" SELECTION_KEEPS);
+    if (!sql)
+        return err_nomem(err);
+    if (session_query(s, sql, &res, err))
         return question_failed(f, found.name, FINDING_WARNING, err);
-    estimate = outlook_disk(bytes);
+    estimate = outlook_disk(strtoull(PQgetvalue(res, 0, 0), NULL, 10));
     if (estimate > room)
         found.level = FINDING_ERROR;
     else if (estimate > room / 4 * 3)
         found.level = FINDING_WARNING;
-    snprintf(seen, sizeof seen, "about %s needed, %s free%s",
-             quantity_bytes(needs, estimate), quantity_bytes(has, room),
-             guessed ? "; by statistics" : "");
+    snprintf(seen, sizeof seen, "about %s needed, %s free",
+             quantity_bytes(needs, estimate), quantity_bytes(has, room));
     return findings_add(f, &found, err);
 }
 
@@ -282,8 +250,6 @@ preflight_run(const struct preflight_params *p, struct findings *f,
     if (r || f->n_errors > 0)
         return r;
     r = session_open(&s, &params, err);
-    if (!r)
-        r = session_exec(s, PREFLIGHT_PATIENCE, err);
     if (!r)
         r = check_server(s, f, err);
     if (!r && selection_prepare(p->selection, s, err))

@@ -11,7 +11,6 @@
 #include <sys/types.h>
 
 #include "loader/source/guard/forecast.h"
-#include "loader/source/guard/stall.h"
 
 enum { PACE_E_NONE = 1 };
 
@@ -22,7 +21,6 @@ struct pace {
     unsigned n_allowed, n_workers;
     char limit[GUARD_WORDS];       /* what slows it down; or "" */
     char forecast[FORECAST_WORDS]; /* or "" */
-    char stall[STALL_WORDS];       /* what the source is at; or "" */
     struct guard_limits limits;    /* without the choice */
 };
 
