@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: PostgreSQL
 #
-# demo.sh PGHAUL [--keep]: a database is copied while it is being written to,
-# between two throw-away servers, and the copy is proved to be right: by
-# pghaul, and by PostgreSQL without it.
+# demo.sh PGHAUL [--keep]: a database moves to another server while it is being
+# written to, all of it between two throw-away servers: copied, proved, followed,
+# cut over to, gone back from, cut over to again.  Nothing is lost on the way,
+# says pghaul, and says PostgreSQL without it.
 set -eu
 
 case ${2-} in
@@ -48,15 +49,37 @@ listen_addresses = ''
 unix_socket_directories = '$tmp/$1'
 shared_buffers = 128MB
 max_wal_size = 4GB
+wal_level = logical
 fsync = off
 END
     as_server "$bin/pg_ctl" -D "$tmp/$1/data" -w -s -l "$tmp/$1/log" start
     "$bin/createdb" -h "$tmp/$1" -U postgres bank
 }
 
+# ---- who writes ----
+
+# Clients that go where they are sent, and come back when they were thrown out.
+writers() {
+    child=
+    trap 'kill "$child" 2>/dev/null; exit 0' TERM
+    while :; do
+        "$bin/pgbench" -h "$tmp/$(cat "$tmp/where")" -U postgres -n -c 2 \
+            -R 300 -T 3600 -b tpcb-like@3 -f "$here/demo-shop.sql@1" bank \
+            >>"$tmp/writer.log" 2>&1 &
+        child=$!
+        wait "$child" || :
+        sleep 0.1
+    done
+}
+
+start_writers() {
+    writers &
+    writer=$!
+}
+
 # All that was begun ends: a server that is still starting could not be
 # stopped.  The shell would tell of everyone it saw killed.
-stop_writer() {
+stop_writers() {
     [ -z "$writer" ] || kill "$writer" 2>/dev/null || :
     writer=
     wait 2>/dev/null
@@ -80,7 +103,7 @@ END
 
 clean_up() {
     trap '' INT TERM HUP
-    stop_writer
+    stop_writers
     if [ -n "$keep" ]; then
         tell_what_is_kept
         return
@@ -137,6 +160,75 @@ prove() {
     echo "   equal: $1"
 }
 
+# payments SERVER: how many the bank has seen.
+payments() {
+    ask "$1" 'SELECT count(*) FROM pgbench_history'
+}
+
+# Accounts, tellers, branches and history of one instant have the same sum.
+books_balance() {
+    balances=$(ask "$2" "SELECT
+        (SELECT sum(abalance) FROM pgbench_accounts),
+        (SELECT sum(tbalance) FROM pgbench_tellers),
+        (SELECT sum(bbalance) FROM pgbench_branches),
+        (SELECT coalesce(sum(delta), 0) FROM pgbench_history)")
+    sum=${balances%%|*}
+    if [ "$balances" != "$sum|$sum|$sum|$sum" ]; then
+        echo "   THE BOOKS OF THE $1 DO NOT BALANCE: $balances"
+        exit 1
+    fi
+    echo "   the books of the $1 balance: accounts, tellers, branches and" \
+        "history sum to $sum"
+}
+
+# shown WORD...: run pghaul, its lines indented; its status is ours.
+shown() {
+    "$pghaul" "$@" >"$tmp/shown" 2>&1 || {
+        status=$?
+        sed 's/^/   /' "$tmp/shown"
+        echo "   FAILED: exit status $status"
+        exit 1
+    }
+    sed 's/^/   /' "$tmp/shown"
+}
+
+cut_over() {
+    shown cutover --source "$source" --target "$target" --dir "$run" --yes \
+        --writers terminate --writers-timeout 5s --max-lag 1MB \
+        --hook "echo \$PGHAUL_TRAFFIC >$tmp/where" "$@"
+}
+
+# Seconds since the demo's begin, and how long it took: what the run directory's
+# log says of commands and steps.
+timeline() {
+    sed -n '/"event":"\(begin\|end\|phase\)"/p' "$run/events.jsonl" | awk '
+    function field(name,  v) {
+        if (!match($0, "\"" name "\":\"?[^,\"}]*"))
+            return ""
+        v = substr($0, RSTART, RLENGTH)
+        sub(/^[^:]*:"?/, "", v)
+        return v
+    }
+    {
+        at = field("at"); event = field("event")
+        if (!first) first = at
+        if (event == "begin") {
+            command = field("command")
+            if (/"rollback":true/) command = command " --rollback"
+            if (/"finish":true/) command = command " --finish"
+            if (/"dry-run":true/) command = command " --dry-run"
+            begun = at; n = 0
+        } else if (event == "phase" && field("state") == "done") {
+            steps[n++] = sprintf("   %17s %-18s %6.2f s", "", field("name"),
+                field("ms") / 1000)
+        } else if (event == "end") {
+            printf "   %6.1f s  %-28s %6.2f s\n", (begun - first) / 1000,
+                command, field("ms") / 1000
+            for (i = 0; i < n && command ~ /^cutover/; i++) print steps[i]
+        }
+    }'
+}
+
 # ---- the account ----
 
 title "1. Two PostgreSQL servers in $tmp"
@@ -147,36 +239,82 @@ wait "$first"
 wait "$!"
 echo "   $("$bin/postgres" --version)"
 
-title "2. A bank at the source, and a shop"
+title "2. A bank and a shop at the source, and people who use them"
 "$bin/pgbench" -h "$tmp/source" -U postgres -i -q -s 8 bank 2>/dev/null
 "$bin/psql" -XqAt -v ON_ERROR_STOP=1 -d "$source" -f "$here/demo.sql"
 echo "   $(ask "$source" "SELECT pg_size_pretty(pg_database_size('bank'))");" \
-    "pgbench goes on writing to it"
-"$bin/pgbench" -h "$tmp/source" -U postgres -n -c 2 -R 300 -T 3600 bank \
-    >"$tmp/writer.log" 2>&1 &
-writer=$!
+    "payments and orders go on from here to the end"
+echo source >"$tmp/where"
+start_writers
 sleep 1
 
-title "3. One snapshot of it, staged"
-copy export --source "$source"
+title "3. One snapshot of it, from a replication slot that stays"
+copy export --source "$source" --cdc
 tell_speed export
-stop_writer
 
 title "4. Loaded, with its indexes and keys"
 copy load --target "$target"
 tell_speed load
 
-title "5. Proved by pghaul: the digest of every row of every table"
+title "5. Proved, row by row, to be that snapshot"
 copy verify --target "$target"
 echo "   equal: $(figure "$tmp/verify.json" equal) tables"
+books_balance copy "$target"
+echo "   after $(payments "$target") payments; the source has gone on to" \
+    "$(payments "$source")"
 
-title "6. Proved by PostgreSQL alone"
+title "6. And if one value were wrong?"
+weight=$(ask "$target" "SELECT weight FROM shop.orders
+                        WHERE note = 'order ' || md5('4')")
+ask "$target" "UPDATE shop.orders SET weight = weight + 1e-9
+               WHERE note = 'order ' || md5('4')"
+echo "   one number of one order is changed by a billionth"
+status=0
+"$pghaul" verify --target "$target" --dir "$run" --quiet >"$tmp/shown" 2>&1 ||
+    status=$?
+sed 's/^/   /' "$tmp/shown"
+echo "   exit status $status"
+[ "$status" -eq 1 ]
+ask "$target" "UPDATE shop.orders SET weight = '$weight'
+               WHERE note = 'order ' || md5('4')"
+copy verify --target "$target"
+echo "   equal again"
+
+title "7. Handed over: the target follows from where the files end"
+slot=$(ask "$source" 'SELECT slot_name FROM pg_replication_slots')
+mark=$(ask "$target" "SELECT 'pghaul run ' || run FROM pghaul.run")
+"$bin/psql" -XqAt -v ON_ERROR_STOP=1 -d "$target" 2>/dev/null \
+    -c "CREATE SUBSCRIPTION $slot CONNECTION '$source' PUBLICATION $slot
+        WITH (copy_data = false, create_slot = false)" \
+    -c "COMMENT ON SUBSCRIPTION $slot IS '$mark'"
+echo "   subscription $slot goes on from the slot; nothing is copied again"
+
+title "8. Cut over, while they write"
+cut_over
+sleep 2
+books_balance target "$target"
+
+title "9. They write to the target now, and the source follows it"
+stop_writers
+ask "$target" "INSERT INTO shop.orders (account, state, note)
+               VALUES (1, 'paid', 'written after the switch')"
+written="SELECT count(*) FROM shop.orders
+         WHERE note = 'written after the switch'"
+i=0
+while [ "$(ask "$source" "$written")" -ne 1 ]; do
+    i=$((i + 1))
+    [ "$i" -lt 600 ] || {
+        echo "   WHAT WAS WRITTEN AFTER THE SWITCH DOES NOT COME BACK"
+        exit 1
+    }
+    sleep 0.1
+done
+"$pghaul" verify --source "$source" --target "$target" --quiet >/dev/null
+echo "   \$ pghaul verify --source '...' --target '...'"
+echo "   every row of every table is equal, after $(payments "$target") payments"
 prove "every row of the shop, by a hash that the servers compute" \
     "SELECT count(*), sum(hashtextextended(o::text, 0)::numeric)
      FROM shop.orders o"
-prove "sequences" \
-    "SELECT schemaname, sequencename, last_value, increment_by
-     FROM pg_sequences ORDER BY 1, 2"
 prove "definitions of all indexes and constraints" \
     "SELECT pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class c
      ON c.oid = indrelid WHERE relnamespace IN
@@ -184,33 +322,30 @@ prove "definitions of all indexes and constraints" \
      UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid)
      FROM pg_constraint WHERE connamespace IN
          ('public'::regnamespace, 'shop'::regnamespace) ORDER BY 1"
-balances=$(ask "$target" "SELECT
-    (SELECT sum(abalance) FROM pgbench_accounts),
-    (SELECT sum(tbalance) FROM pgbench_tellers),
-    (SELECT sum(bbalance) FROM pgbench_branches),
-    (SELECT coalesce(sum(delta), 0) FROM pgbench_history)")
-case $balances in
-"${balances%%|*}|${balances%%|*}|${balances%%|*}|${balances%%|*}") ;;
-*)
-    echo "   NOT ONE INSTANT: accounts, tellers, branches, history: $balances"
-    exit 1
-    ;;
-esac
-written='SELECT count(*) FROM pgbench_history'
-echo "   the books balance: accounts, tellers, branches and history of the"
-echo "   copy all sum to ${balances%%|*}, after $(ask "$target" "$written")" \
-    "payments; the source went on to $(ask "$source" "$written")"
 
-title "7. And if one value were wrong?"
-ask "$target" "UPDATE shop.orders SET weight = weight + 1e-9
-               WHERE note = 'order ' || md5('4')"
-echo "   one number of one order is changed by a billionth"
-status=0
-"$pghaul" verify --target "$target" --dir "$run" --quiet 2>&1 |
-    sed 's/^/   /' || :
-"$pghaul" verify --target "$target" --dir "$run" --quiet >/dev/null 2>&1 ||
-    status=$?
-echo "   exit status $status"
-[ "$status" -eq 1 ]
+title "10. Second thoughts: back to the source, while they write"
+start_writers
+sleep 2
+before=$(payments "$target")
+cut_over --rollback
+sleep 1
+after=$(payments "$source")
+echo "   $before payments before, $after at the source now"
+[ "$after" -ge "$before" ] && [ "$(ask "$source" "$written")" -eq 1 ]
+books_balance source "$source"
+
+title "11. Over again, and this time for good"
+cut_over --verify none
+sleep 1
+stop_writers
+shown cutover --finish --source "$source" --target "$target" --dir "$run" --yes
+books_balance target "$target"
+echo "   left at the source: $(ask "$source" "SELECT
+    (SELECT count(*) FROM pg_replication_slots) || ' slots, ' ||
+    (SELECT count(*) FROM pg_publication) || ' publications, ' ||
+    (SELECT count(*) FROM pg_subscription) || ' subscriptions'")"
+
+title "12. What happened"
+timeline
 
 title "Done in $(($(date +%s) - begun)) s."

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: PostgreSQL
 --
 -- A table of many types beside pgbench's, the same at every run.
+-- A key for pgbench's history, as replication wants one.
+ALTER TABLE pgbench_history ADD id bigserial PRIMARY KEY;
+
 CREATE SCHEMA shop;
 CREATE TYPE shop.state AS ENUM ('new', 'paid', 'sent');
 
