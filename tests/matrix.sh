@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 build=$1
 shift
 [ $# -gt 0 ] || set -- 13-13 13-17 15-15 15-18 17-18 18-18
-suites=${PGHAUL_MATRIX_SUITES:-move objects versions check keeper copy session crash}
+suites=${PGHAUL_MATRIX_SUITES:-move objects inventory versions check keeper copy session crash}
 
 bin_of() {
     echo "$releases" | sed -n "s/^$1 //p"
