@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/hex.h"
+
 struct manifest {
     char *name;
     json_t *root;
@@ -402,4 +404,25 @@ manifest_write(const struct manifest *m, const struct bytes_out *out,
             return r;
     }
     return manifest_writer_end(w, err);
+}
+
+/* ---- names ---- */
+
+void
+manifest_set_name(json_t *to, const char *member, const char *text)
+{
+    json_t *value = json_string(text);
+    char *hex_member = NULL, *hex = NULL;
+
+    if (value) {
+        json_object_set_new(to, member, value);
+        return;
+    }
+    hex = malloc(2 * strlen(text) + 1);
+    if (hex && asprintf(&hex_member, "%s_hex", member) > 0) {
+        hex_encode(hex, text, strlen(text));
+        json_object_set_new(to, hex_member, json_string(hex));
+        free(hex_member);
+    }
+    free(hex);
 }

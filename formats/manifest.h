@@ -82,6 +82,13 @@ int manifest_check(const struct manifest *m, struct err *err);
 int manifest_write(const struct manifest *m, const struct bytes_out *out,
                    struct err *err);
 
+/*
+ * A member of an object that is a name.  Names are bytes in a database's
+ * encoding, JSON is UTF-8: one that is not valid UTF-8 stands under
+ * "<member>_hex", in hexadecimal.
+ */
+void manifest_set_name(json_t *to, const char *member, const char *text);
+
 /* A number, or a string when it is above 2^53. */
 json_t *manifest_u64_json(uint64_t n);
 json_t *manifest_i64_json(int64_t n);

@@ -165,7 +165,7 @@ static int
 run_command(const struct command *c, int argc, char **argv, struct err *err)
 {
     cleanup_(options_clear) struct options options = {0};
-    int r;
+    int r, told = 0;
 
     r = options_parse(&options, c, argc, argv, err);
     if (r < 0)
@@ -174,8 +174,8 @@ run_command(const struct command *c, int argc, char **argv, struct err *err)
         help_command(stdout, c);
         return 0;
     }
-    r = c->run(&(struct command_context){c, &options, stop}, err);
-    if (r < 0 && options.json && err->class != ERR_DIFFERS &&
+    r = c->run(&(struct command_context){c, &options, stop, &told}, err);
+    if (r < 0 && options.json && !told && err->class != ERR_DIFFERS &&
         err->class != c->verdict)
         print_json(err);
     return r;

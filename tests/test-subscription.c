@@ -229,7 +229,7 @@ Test(subscription, password_in_its_string_is_not_logged)
 Test(subscription, options_are_those_that_the_server_knows)
 {
     struct pair p = pair_of("target");
-    const char *const good[] = {"streaming=on", "synchronous_commit=on", NULL};
+    const char *const good[] = {"streaming=on", "synchronous_commit=on"};
     const char *const bad[] = {"create_slot=true", "streaming",
                                "streaming=", "nonsense=1"};
 
@@ -240,6 +240,7 @@ Test(subscription, options_are_those_that_the_server_knows)
     ok(subscription_option_check("failover=true", 170000, &err));
     ok(subscription_option_check("failover=true", 0, &err));
     p.x.options = good;
+    p.x.n_options = 2;
     if (session_server_version(p.to) >= 140000) {
         ok(subscription_make(p.to, &p.x, &err));
         cr_assert_str_eq(server_value(p.subscriber,

@@ -304,6 +304,21 @@ copy_name(const struct manifest_at *at, const char *member, char **ret,
 }
 
 static int
+read_witness(struct catalog *c, unsigned epoch, const struct manifest_at *at,
+             struct err *err)
+{
+    cleanup_(freep) char *print = NULL;
+    unsigned timeline = 0;
+    int r = 0;
+
+    if (manifest_has(at, "timeline"))
+        timeline = (unsigned)manifest_u64(at, "timeline", 0, UINT32_MAX);
+    if (manifest_has(at, "publication_print"))
+        r = copy_name(at, "publication_print", &print, err);
+    return r ? r : capture_witness(c, epoch, timeline, print, err);
+}
+
+static int
 read_capture(struct catalog *c, const struct manifest_at *epoch,
              const struct facts *f, struct err *err)
 {
@@ -328,6 +343,8 @@ read_capture(struct catalog *c, const struct manifest_at *epoch,
               manifest_bool(&at, "publication_found");
     if (!r)
         r = capture_intend(&m, c, err);
+    if (!r)
+        r = read_witness(c, m.epoch, &at, err);
     if (!r)
         r = capture_made(c, m.epoch, f->lsn, err);
     free(m.slot);

@@ -16,34 +16,11 @@
 
 /* ---- values ---- */
 
-/*
- * Names are bytes in the database's encoding, JSON is UTF-8: a name that is
- * not valid UTF-8 stands under another member, in hexadecimal.
- */
-static void
-set_name(json_t *to, const char *member, const char *text)
-{
-    json_t *value = json_string(text);
-    char *hex_member = NULL, *hex = NULL;
-
-    if (value) {
-        json_object_set_new(to, member, value);
-        return;
-    }
-    hex = malloc(2 * strlen(text) + 1);
-    if (hex && asprintf(&hex_member, "%s_hex", member) > 0) {
-        hex_encode(hex, text, strlen(text));
-        json_object_set_new(to, hex_member, json_string(hex));
-        free(hex_member);
-    }
-    free(hex);
-}
-
 static void
 set_optional(json_t *to, const char *member, const char *text)
 {
     if (text)
-        set_name(to, member, text);
+        manifest_set_name(to, member, text);
 }
 
 static void
@@ -58,10 +35,10 @@ source_json(const struct facts *f)
     json_t *o = json_object();
 
     json_object_set_new(o, "system_id", json_string(f->system_id));
-    set_name(o, "database", f->database);
+    manifest_set_name(o, "database", f->database);
     json_object_set_new(o, "encoding", json_string(f->encoding));
     set_number(o, "version", (uint64_t)f->version);
-    set_name(o, "conninfo", f->source);
+    manifest_set_name(o, "conninfo", f->source);
     set_optional(o, "selection", f->selection);
     return o;
 }
@@ -74,8 +51,8 @@ columns_json(const struct catalog_table *t)
     for (unsigned i = 0; i < t->n_columns; i++) {
         json_t *o = json_object();
 
-        set_name(o, "name", t->columns[i].name);
-        set_name(o, "type", t->columns[i].type);
+        manifest_set_name(o, "name", t->columns[i].name);
+        manifest_set_name(o, "type", t->columns[i].type);
         json_array_append_new(list, o);
     }
     return list;
@@ -157,8 +134,10 @@ capture_json(const struct capture *m)
     json_t *o = json_pack("{s:s,s:s}", "slot", m->slot, "plugin", m->plugin);
 
     if (m->publication)
-        set_name(o, "publication", m->publication);
+        manifest_set_name(o, "publication", m->publication);
     json_object_set_new(o, "publication_found", json_boolean(m->found));
+    set_optional(o, "publication_print", m->publication_print);
+    set_number(o, "timeline", m->timeline);
     return o;
 }
 
@@ -244,8 +223,8 @@ write_table(struct manifest_writer *w, struct catalog *c,
     set_number(o, "id", t->id);
     set_number(o, "epoch", t->epoch);
     set_number(o, "oid", t->oid);
-    set_name(o, "schema", t->schema);
-    set_name(o, "name", t->name);
+    manifest_set_name(o, "schema", t->schema);
+    manifest_set_name(o, "name", t->name);
     json_object_set_new(o, "kind", json_string(catalog_kind_name(t->kind)));
     json_object_set_new(o, "format", json_string(copy_format_name(t->format)));
     set_number(o, "bytes", t->n_bytes);
@@ -297,8 +276,8 @@ write_sequences(struct manifest_writer *w, struct catalog *c, struct err *err)
         if (r)
             break;
         o = json_object();
-        set_name(o, "schema", q->schema);
-        set_name(o, "name", q->name);
+        manifest_set_name(o, "schema", q->schema);
+        manifest_set_name(o, "name", q->name);
         json_object_set_new(o, "last_value", manifest_i64_json(q->last_value));
         json_object_set_new(o, "is_called", json_boolean(q->is_called));
         r = manifest_writer_element(w, o, err);
@@ -321,10 +300,10 @@ write_skips(struct manifest_writer *w, struct catalog *c, struct err *err)
         if (r)
             break;
         o = json_object();
-        set_name(o, "kind", s->kind);
-        set_name(o, "schema", s->schema);
-        set_name(o, "name", s->name);
-        set_name(o, "reason", s->reason);
+        manifest_set_name(o, "kind", s->kind);
+        manifest_set_name(o, "schema", s->schema);
+        manifest_set_name(o, "name", s->name);
+        manifest_set_name(o, "reason", s->reason);
         json_object_set_new(o, "harmless", json_boolean(s->harmless));
         if (s->class_oid) {
             set_number(o, "class", s->class_oid);

@@ -72,6 +72,56 @@ read_row(sqlite3_stmt *q, struct capture *ret, struct err *err)
     "SELECT epoch, state, run_id, system_id, database, slot, publication,"     \
     " plugin, floor, lsn, found FROM captures "
 
+enum { WITNESS_KEY = 48 };
+
+static const char *
+witness_key(char key[WITNESS_KEY], unsigned epoch, const char *what)
+{
+    snprintf(key, WITNESS_KEY, "cdc.%u.%s", epoch, what);
+    return key;
+}
+
+static int
+read_witness(struct capture *m, struct catalog *c, struct err *err)
+{
+    cleanup_(freep) char *timeline = NULL;
+    char key[WITNESS_KEY];
+    int r =
+        catalog_get(c, witness_key(key, m->epoch, "timeline"), &timeline, err);
+
+    m->timeline = timeline ? (unsigned)strtoul(timeline, NULL, 10) : 0;
+    if (r >= 0)
+        r = catalog_get(c, witness_key(key, m->epoch, "publication_print"),
+                        &m->publication_print, err);
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+static int
+write_witness(struct catalog *c, unsigned epoch, unsigned timeline,
+              const char *print, struct err *err)
+{
+    char number[16], key[WITNESS_KEY];
+    int r;
+
+    snprintf(number, sizeof number, "%u", timeline);
+    r = catalog_set(c, witness_key(key, epoch, "timeline"),
+                    timeline ? number : NULL, err);
+    return r ? r
+             : catalog_set(c, witness_key(key, epoch, "publication_print"),
+                           print, err);
+}
+
+int
+capture_witness(struct catalog *c, unsigned epoch, unsigned timeline,
+                const char *print, struct err *err)
+{
+    int r = catalog_db_group_begin(c, err);
+
+    return r ? r
+             : catalog_db_group_end(
+                   c, err, write_witness(c, epoch, timeline, print, err));
+}
+
 int
 capture_read(struct capture *ret, struct catalog *c, struct err *err)
 {
@@ -80,7 +130,9 @@ capture_read(struct capture *ret, struct catalog *c, struct err *err)
                              SQL(SELECT_CAPTURE "ORDER BY epoch DESC LIMIT 1"));
 
     if (r == 0)
-        return read_row(q, ret, err);
+        r = read_row(q, ret, err);
+    if (r == 0)
+        return read_witness(ret, c, err);
     *ret = (struct capture){0};
     return r == CATALOG_E_NONE ? 0 : r;
 }
@@ -95,7 +147,9 @@ capture_next(struct catalog *c, unsigned epoch, struct capture *ret,
         SQL(SELECT_CAPTURE "WHERE epoch > ? ORDER BY epoch LIMIT 1"),
         INT(epoch));
 
-    return r ? r : read_row(q, ret, err);
+    if (r == 0)
+        r = read_row(q, ret, err);
+    return r ? r : read_witness(ret, c, err);
 }
 
 void
@@ -107,6 +161,7 @@ capture_clear(struct capture *m)
     free(m->slot);
     free(m->publication);
     free(m->plugin);
+    free(m->publication_print);
     *m = (struct capture){0};
 }
 
@@ -155,6 +210,8 @@ forget(struct catalog *c, unsigned epoch, struct err *err)
     int r = catalog_db_run(c, err, SQL("DELETE FROM captured WHERE epoch = ?"),
                            INT(epoch));
 
+    if (!r)
+        r = write_witness(c, epoch, 0, NULL, err);
     return r ? r
              : catalog_db_run(c, err,
                               SQL("DELETE FROM captures WHERE epoch = ?"),

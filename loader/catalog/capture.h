@@ -40,6 +40,10 @@ struct capture {
     uint64_t floor; /* the source's log position when it was intended */
     uint64_t lsn;   /* the slot's consistent point, since MADE */
     int found;      /* the publication was there before: never ours to drop */
+    /* As they were at the consistent point, to be compared with; 0 and NULL:
+       nobody has looked. */
+    unsigned timeline;
+    char *publication_print; /* publication_print() */
 };
 
 /* The newest epoch's; state is NONE when the run has none; clear in any case. */
@@ -54,6 +58,9 @@ void capture_clear(struct capture *m);
 int capture_intend(const struct capture *m, struct catalog *c, struct err *err);
 int capture_made(struct catalog *c, unsigned epoch, uint64_t lsn,
                  struct err *err);
+/* The timeline of the source's log, and the publication's print; or NULL. */
+int capture_witness(struct catalog *c, unsigned epoch, unsigned timeline,
+                    const char *publication_print, struct err *err);
 int capture_forget(struct catalog *c, unsigned epoch, struct err *err);
 
 /* "0/1A2B3C"; parse: 0, or -1. */

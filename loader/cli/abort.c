@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "loader/cli/confirm.h"
+#include "loader/cli/handing.h"
 #include "loader/cli/workplace.h"
 #include "loader/cutover/cutover.h"
+#include "loader/handoff/subscription.h"
 #include "loader/source/capture/capturing.h"
 #include "loader/source/keeper/keeper.h"
 #include "loader/target/abandon.h"
@@ -104,6 +106,13 @@ tell(void *arg, const char *what)
     puts(what);
 }
 
+static void
+tell_and_count(void *arg, const char *what)
+{
+    ++*(int *)arg;
+    puts(what);
+}
+
 /* Of each epoch, the first one's first. */
 static int
 each_capture(struct workplace *w,
@@ -159,7 +168,9 @@ undo(struct workplace *w, struct err *err)
     };
     int r = confirm_undo(w, err);
 
-    return r ? r : capturing_undo(&u, w->catalog, err);
+    if (!r)
+        r = capturing_undo(&u, w->catalog, err);
+    return r ? r : handing_forget(w, err);
 }
 
 /* ---- what is at both ---- */
@@ -265,6 +276,45 @@ abandon(struct workplace *w, struct err *err)
     return r;
 }
 
+/* The walsender may take a moment to notice. */
+static int
+wait_for_slot(struct workplace *w, const struct capture *m, struct err *err)
+{
+    const struct session_params p = {
+        .conninfo = w->ctx->options->source,
+        .side = SESSION_SOURCE,
+        .purpose = "undo",
+    };
+    cleanup_(session_freep) struct session *s = NULL;
+    int r = p.conninfo ? session_open(&s, &p, err) : 0;
+
+    return r || !s ? r : subscription_slot_is_free(s, m->slot, err);
+}
+
+/* It reads from the slot that is to go. */
+static int
+unsubscribe(struct workplace *w, struct err *err)
+{
+    const struct session_params p = {
+        .conninfo = w->ctx->options->target,
+        .side = SESSION_TARGET,
+        .purpose = "undo",
+    };
+    cleanup_(session_freep) struct session *s = NULL;
+    struct capture m = {0};
+    int n = 0, r = capture_read(&m, w->catalog, err);
+
+    if (!r && m.state == CAPTURE_MADE && p.conninfo) {
+        r = session_open(&s, &p, err);
+        if (!r)
+            r = subscription_drop_of_run(s, m.run_id, tell_and_count, &n, err);
+        if (!r && n > 0)
+            r = wait_for_slot(w, &m, err);
+    }
+    capture_clear(&m);
+    return r;
+}
+
 static int
 abort_run(struct workplace *w, struct err *err)
 {
@@ -272,6 +322,8 @@ abort_run(struct workplace *w, struct err *err)
     int had_keeper, r;
 
     r = abandon_cutover(w, err);
+    if (!r)
+        r = unsubscribe(w, err);
     if (!r)
         r = abandon(w, err);
     if (r)
@@ -310,7 +362,9 @@ const struct command command_abort = {
         "identities are put back.  It asks before; --yes answers.\n\n"
         "With --target a load is given up: triggers, keys and indexes that it "
         "has put aside (--into-existing) are put back as they were, and the "
-        "target's ledger forgets the run.  What was created and loaded stays; "
+        "target's ledger forgets the run, and a subscription that it was "
+        "handed "
+        "over to is dropped.  What was created and loaded stays; "
         "--drop-data empties the run's tables.",
     .requires = OPTION_SET(dir),
     .takes = OPTION_SET(source) | OPTION_SET(target) | OPTION_SET(yes) |

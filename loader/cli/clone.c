@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
+#include "loader/catalog/proven.h"
 #include "loader/cli/account.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/handing.h"
 
 /* Both lanes side by side: a chunk is loaded when it is staged. */
 static int
@@ -13,6 +15,8 @@ drive_both(struct workplace *w, struct export *x, struct load *l,
     r = workplace_drive(w, lanes, 2, err);
     if (!r)
         r = export_finish(x, err);
+    if (!r)
+        r = handing_write(w, err);
     return r ? r : load_finish(l, err);
 }
 
@@ -47,7 +51,13 @@ clone_into(struct workplace *w, struct err *err)
     if (r)
         return r;
     to = copying_load_params(w, export_facts(x));
-    r = load_begin(&l, &to, w->dir, w->catalog, err);
+    r = handing_forget(w, err);
+    if (!r)
+        r = load_begin(&l, &to, w->dir, w->catalog, err);
+    if (r)
+        return r;
+    if (!load_was_finished(l))
+        r = proven_forget(w->catalog, err);
     if (r)
         return r;
     end = load_was_finished(l) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;

@@ -20,6 +20,9 @@ struct command_context {
     const struct command *command;
     const struct options *options;
     struct stop *stop; /* requested by SIGINT, SIGTERM, SIGHUP */
+    /* To be set when, with --json, the result has been written though what
+       follows is a failure. */
+    int *told;
 };
 
 struct command {
@@ -50,6 +53,7 @@ extern const struct command command_export;
 extern const struct command command_load;
 extern const struct command command_clone;
 extern const struct command command_verify;
+extern const struct command command_handoff;
 extern const struct command command_cutover;
 extern const struct command command_status;
 extern const struct command command_report;

@@ -5,9 +5,19 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_check,  &command_plan,   &command_export,  &command_load,
-    &command_clone,  &command_verify, &command_cutover, &command_status,
-    &command_report, &command_abort,  &command_help,    NULL,
+    &command_check,
+    &command_plan,
+    &command_export,
+    &command_load,
+    &command_clone,
+    &command_verify,
+    &command_handoff,
+    &command_cutover,
+    &command_status,
+    &command_report,
+    &command_abort,
+    &command_help,
+    NULL,
 };
 
 static const struct command *const internal_commands[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/cli/account.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/handing.h"
 
 static int
 export_into(struct workplace *w, struct err *err)
@@ -20,10 +21,15 @@ export_into(struct workplace *w, struct err *err)
     if (r)
         return r;
     end = export_was_finished(x) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
+    r = handing_forget(w, err);
+    if (r)
+        return r;
     lane = export_lane(x);
     r = workplace_drive(w, &lane, 1, err);
     if (!r)
         r = export_finish(x, err);
+    if (!r)
+        r = handing_write(w, err);
     if (!r)
         r = account_copy(w, export_facts(x), "exported", end, err);
     return r ? r : workplace_check_skips(w, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/bag/seal.h"
+#include "loader/catalog/proven.h"
 #include "loader/cli/account.h"
 #include "loader/cli/copying.h"
 
@@ -17,6 +18,9 @@ load_all(struct workplace *w, const struct facts *f, enum account_end *ret,
         r = load_begin(&x, &p, w->dir, w->catalog, err);
     *ret = !r && load_was_finished(x) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
     if (r || *ret == ACCOUNT_NOTHING_TO_DO)
+        return r;
+    r = proven_forget(w->catalog, err);
+    if (r)
         return r;
     lane = load_lane(x);
     r = workplace_drive(w, &lane, 1, err);

@@ -2,6 +2,7 @@
 #include "loader/proof/verify.h"
 #include "io/throttle.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/proof_record.h"
 #include "loader/cli/proving.h"
 #include "loader/cli/proving_layers.h"
 #include "loader/cli/recording.h"
@@ -109,6 +110,26 @@ drive(struct workplace *w, const struct proof_pair *pair, struct asked *a,
     return r ? r : end_repair(a, w, v, err);
 }
 
+/* All of the bag's rows against the target's is what a hand-off asks for.  r is
+   the verdict's, and stays the answer. */
+static int
+record(struct workplace *w, const struct verdict *v, int r, struct err *err)
+{
+    static const option_set less = OPTION_SET(source) | OPTION_SET(other_dir) |
+                                   OPTION_SET(sample) | SELECTING_OPTIONS;
+    const struct options *o = w->ctx->options;
+    uint64_t n = v->n[PROOF_EQUAL] + v->n[PROOF_ACCEPTED];
+    struct err ignored;
+
+    if (!o->dir || !o->target || o->given & less ||
+        (r && err->class != ERR_DIFFERS))
+        return r;
+    if (r == 0)
+        return proof_record(w, 1, n, v->n_rows, err);
+    proof_record(w, 0, n, v->n_rows, &ignored);
+    return r;
+}
+
 static int
 compare(struct workplace *w, struct proving *p, struct asked *a,
         struct err *err)
@@ -122,8 +143,10 @@ compare(struct workplace *w, struct proving *p, struct asked *a,
     if (!r)
         r = drive(w, &p->pair, a, &verdict, err);
     if (!r)
-        r = recording_end(&a->recording, &p->facts,
-                          verdict_end(&verdict, &p->facts, err), err);
+        r = recording_end(
+            &a->recording, &p->facts,
+            record(w, &verdict, verdict_end(&verdict, &p->facts, err), err),
+            err);
     verdict_clear(&verdict);
     return r;
 }

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "io/clock.h"
-#include "loader/cutover/carry.h"
 #include "loader/cutover/counts.h"
 #include "loader/cutover/cutover_private.h"
 #include "loader/cutover/drain.h"
 #include "loader/cutover/hook.h"
+#include "loader/handoff/carry.h"
 #include "loader/progress/quantity.h"
 
 #define STATE_KEY "cutover.state"

@@ -141,15 +141,16 @@ static int
 add_options(FILE *to, struct session *s, const struct subscription *x,
             struct err *err)
 {
-    for (const char *const *o = x->options; o && *o; o++) {
-        size_t len = strcspn(*o, "=");
+    for (unsigned i = 0; i < x->n_options; i++) {
+        const char *o = x->options[i];
+        size_t len = strcspn(o, "=");
+        int r = subscription_option_check(o, session_server_version(s), err);
         cleanup_(session_freememp) char *value =
-            session_literal(s, *o + len + 1);
-        int r = subscription_option_check(*o, session_server_version(s), err);
+            r ? NULL : session_literal(s, o + len + 1);
 
         if (r)
             return r;
-        fprintf(to, ", %.*s = %s", (int)len, *o, value ? value : "");
+        fprintf(to, ", %.*s = %s", (int)len, o, value ? value : "");
     }
     return 0;
 }
@@ -223,6 +224,8 @@ judge(const struct session *s, struct err *err)
                   "string that is right from there, and see to it that its "
                   "pg_hba.conf lets it in and its password is known there "
                   "(a passfile of the server's, or --store-password)."},
+        {"55P03", "Another session holds a lock on one of the tables: wait "
+                  "until it is done and run this again."},
         {"2F003", "A password must be in the subscription: give "
                   "--store-password, or let a superuser set "
                   "password_required=false."},
@@ -254,7 +257,7 @@ create(struct session *s, const struct subscription *x, const char *end,
 
     if (r)
         return r;
-    r = session_exec(s, "BEGIN", err);
+    r = session_exec(s, "BEGIN; SET LOCAL lock_timeout = '10s'", err);
     if (!r)
         r = session_exec(s, hush, err);
     if (!r && session_exec(s, sql, err))
@@ -454,4 +457,41 @@ subscription_drop(struct session *s, const struct subscription *x,
                  "ALTER SUBSCRIPTION %s SET (slot_name = NONE); "
                  "DROP SUBSCRIPTION %s",
                  err);
+}
+
+static int
+names_of_run(struct session *s, const char *run_id, PGresult **ret,
+             struct err *err)
+{
+    return session_query_params(
+        s,
+        "SELECT s.subname FROM pg_catalog.pg_subscription s WHERE s.subdbid ="
+        "  (SELECT oid FROM pg_catalog.pg_database"
+        "   WHERE datname = pg_catalog.current_database())"
+        " AND pg_catalog.obj_description(s.oid, 'pg_subscription')"
+        "  = '" MARK "' || $1",
+        1, &run_id, ret, err);
+}
+
+int
+subscription_drop_of_run(struct session *s, const char *run_id,
+                         void (*tell)(void *arg, const char *what), void *arg,
+                         struct err *err)
+{
+    cleanup_(session_clearp) PGresult *names = NULL;
+    int r = names_of_run(s, run_id, &names, err);
+
+    for (int i = 0; !r && i < PQntuples(names); i++) {
+        const struct subscription x = {.name = PQgetvalue(names, i, 0),
+                                       .run_id = run_id,
+                                       .slot = "",
+                                       .publication = ""};
+        char text[256];
+
+        r = subscription_drop(s, &x, err);
+        snprintf(text, sizeof text, "subscription \"%s\" is dropped", x.name);
+        if (!r)
+            tell(arg, text);
+    }
+    return r;
 }

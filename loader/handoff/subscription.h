@@ -42,9 +42,9 @@ struct subscription {
     const char *publication;
     const char *slot;
     uint64_t lsn; /* where it goes on: the slot's position; 0: as the slot is */
-    /* "streaming=on"...: see subscription_option_check(); ends in NULL, or
-       NULL. */
+    /* "streaming=on"...: see subscription_option_check(). */
     const char *const *options;
+    unsigned n_options;
 };
 
 enum subscription_state {
@@ -96,6 +96,11 @@ int subscription_disable(struct session *s, const struct subscription *x,
    publisher has noticed: subscription_slot_is_free() waits for that. */
 int subscription_drop(struct session *s, const struct subscription *x,
                       struct err *err);
+/* Drop whatever subscriptions of this database are this run's, whatever their
+   names; tell hears of each. */
+int subscription_drop_of_run(struct session *s, const char *run_id,
+                             void (*tell)(void *arg, const char *what),
+                             void *arg, struct err *err);
 int subscription_slot_is_free(struct session *publisher, const char *slot,
                               struct err *err);
 

@@ -128,7 +128,8 @@ begin_and_stop(PQconninfoOption *options, const char *stopper)
 
 /* What libpq would use: environment, services and its own defaults added. */
 static int
-resolve(PQconninfoOption **ret, PQconninfoOption *options, struct err *err)
+resolve_with(PQconninfoOption **ret, char **ret_password,
+             PQconninfoOption *options, struct err *err)
 {
     static const char stopper[] = "channel_binding";
     PGconn *conn = begin_and_stop(options, stopper);
@@ -143,8 +144,17 @@ resolve(PQconninfoOption **ret, PQconninfoOption *options, struct err *err)
         return -1;
     }
     *ret = PQconninfo(conn);
+    /* A passfile's has no place among the parameters. */
+    if (ret_password)
+        *ret_password = strdup(PQpass(conn));
     PQfinish(conn);
-    return *ret ? 0 : err_nomem(err);
+    return *ret && (!ret_password || *ret_password) ? 0 : err_nomem(err);
+}
+
+static int
+resolve(PQconninfoOption **ret, PQconninfoOption *options, struct err *err)
+{
+    return resolve_with(ret, NULL, options, err);
 }
 
 static int
@@ -295,4 +305,91 @@ conninfo_display(char **ret, const char *conninfo, struct err *err)
         return err_nomem(err);
     put_uri(f, resolved);
     return fclose(f) ? err_nomem(err) : 0;
+}
+
+/* ---- for another server ---- */
+
+static const char *const portable[] = {
+    "host",       "hostaddr",   "port",
+    "dbname",     "user",       "sslmode",
+    "gssencmode", "keepalives", "target_session_attrs",
+};
+
+void
+conninfo_put(FILE *f, const char *keyword, const char *value)
+{
+    fprintf(f, "%s='", keyword);
+    for (; *value; value++) {
+        if (*value == '\'' || *value == '\\')
+            fputc('\\', f);
+        fputc(*value, f);
+    }
+    fputs("' ", f);
+}
+
+static void
+put_word(FILE *f, const char *keyword, const char *value)
+{
+    if (value && *value)
+        conninfo_put(f, keyword, value);
+}
+
+static int
+put_words(char **ret, PQconninfoOption *resolved, const char *password,
+          struct err *err)
+{
+    size_t len;
+    FILE *f = open_memstream(ret, &len);
+
+    if (!f)
+        return err_nomem(err);
+    for (unsigned i = 0; i < sizeof portable / sizeof *portable; i++)
+        put_word(f, portable[i], conninfo_value(resolved, portable[i]));
+    put_word(f, "password", password);
+    return fclose(f) ? err_nomem(err) : 0;
+}
+
+/* Wiped, for cleanup_(). */
+static void
+forget(char **password)
+{
+    if (*password)
+        explicit_bzero(*password, strlen(*password));
+    free(*password);
+}
+
+int
+conninfo_for_server(char **ret, const char *conninfo, int with_password,
+                    struct err *err)
+{
+    cleanup_(conninfo_options_freep) PQconninfoOption *options = NULL;
+    cleanup_(conninfo_options_freep) PQconninfoOption *resolved = NULL;
+    cleanup_(forget) char *password = NULL;
+    int r;
+
+    r = conninfo_options(&options, conninfo, err);
+    if (!r)
+        r = resolve_with(&resolved, &password, options, err);
+    if (r)
+        return r;
+    return put_words(ret, resolved, with_password ? password : NULL, err);
+}
+
+int
+conninfo_is_local(int *ret, const char *conninfo, struct err *err)
+{
+    cleanup_(conninfo_options_freep) PQconninfoOption *options = NULL;
+    cleanup_(conninfo_options_freep) PQconninfoOption *resolved = NULL;
+    const char *hosts;
+    int r = parse(&options, conninfo, err);
+
+    if (!r)
+        r = resolve(&resolved, options, err);
+    if (r)
+        return r;
+    hosts = conninfo_value(resolved, "hostaddr");
+    if (!hosts)
+        hosts = conninfo_value(resolved, "host");
+    *ret = !hosts || !is_elsewhere(hosts);
+    return 0;
 }

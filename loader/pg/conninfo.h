@@ -11,6 +11,7 @@
  */
 
 #include <libpq-fe.h>
+#include <stdio.h>
 
 #include "io/cleanup.h"
 #include "io/err.h"
@@ -26,12 +27,27 @@ int conninfo_options(PQconninfoOption **ret, const char *conninfo,
 PQconninfoOption *conninfo_options_free(PQconninfoOption *o);
 DEFINE_CLEANUP(PQconninfoOption *, conninfo_options_free)
 
+/* Writes keyword='value' and a space, quoted as libpq reads it. */
+void conninfo_put(FILE *f, const char *keyword, const char *value);
+
 /* The value of one, NULL when it has none. */
 const char *conninfo_value(PQconninfoOption *options, const char *keyword);
 
 /* "postgresql://user@host:5432/db", with what libpq would really use: never a
    password or a key's passphrase.  The caller frees. */
 int conninfo_display(char **ret, const char *conninfo, struct err *err);
+
+/*
+ * What another server can use to connect there: host, port, database, user and
+ * how, but no file of this machine's.  With the password, from wherever libpq
+ * would take it for this string, only when that is asked for: it will be
+ * stored there.  The caller frees, and wipes.
+ */
+int conninfo_for_server(char **ret, const char *conninfo, int with_password,
+                        struct err *err);
+
+/* All hosts are this machine's own: sockets, localhost. */
+int conninfo_is_local(int *ret, const char *conninfo, struct err *err);
 
 /*
  * What a child (pg_dump, pg_restore) gets: all parameters but the secrets as

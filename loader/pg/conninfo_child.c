@@ -78,18 +78,6 @@ make_passfile(int *ret_fd, const char *password, struct err *err)
     return 0;
 }
 
-static void
-put_option(FILE *f, const char *keyword, const char *value)
-{
-    fprintf(f, "%s='", keyword);
-    for (; *value; value++) {
-        if (*value == '\'' || *value == '\\')
-            fputc('\\', f);
-        fputc(*value, f);
-    }
-    fputs("' ", f);
-}
-
 static int
 make_string(char **ret, const PQconninfoOption *options, int passfile_fd,
             struct err *err)
@@ -103,11 +91,11 @@ make_string(char **ret, const PQconninfoOption *options, int passfile_fd,
     for (const PQconninfoOption *o = options; o->keyword; o++) {
         if (o->val && !is_secret(o) &&
             !(passfile_fd >= 0 && strcmp(o->keyword, "passfile") == 0))
-            put_option(f, o->keyword, o->val);
+            conninfo_put(f, o->keyword, o->val);
     }
     if (passfile_fd >= 0) {
         snprintf(passfile, sizeof passfile, "/proc/self/fd/%d", passfile_fd);
-        put_option(f, "passfile", passfile);
+        conninfo_put(f, "passfile", passfile);
     }
     return fclose(f) ? err_nomem(err) : 0;
 }

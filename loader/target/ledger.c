@@ -450,6 +450,29 @@ ledger_finish(const struct ledger *l, struct session *s, struct err *err)
     return set_run(l, s, "finished = pg_catalog.now()", err);
 }
 
+int
+ledger_look(const struct ledger *l, struct session *s,
+            enum ledger_progress *ret, struct err *err)
+{
+    cleanup_(session_freememp) char *schema = session_ident(s, l->schema);
+    cleanup_(session_clearp) PGresult *res = NULL;
+    char sql[256];
+    int ours, r;
+
+    if (!schema)
+        return err_nomem(err);
+    *ret = LEDGER_NOTHING;
+    r = look_at_schema(l, s, &ours, err);
+    if (r || !ours)
+        return r;
+    snprintf(sql, sizeof sql,
+             "SELECT finished IS NOT NULL FROM %s.run WHERE run = $1", schema);
+    r = session_query_params(s, sql, 1, &l->run, &res, err);
+    if (!r && PQntuples(res) > 0)
+        *ret = PQgetvalue(res, 0, 0)[0] == 't' ? LEDGER_FINISHED : LEDGER_BEGUN;
+    return r;
+}
+
 /* ---- giving up ---- */
 
 int

@@ -99,6 +99,15 @@ int ledger_settle(const struct ledger *l, struct session *s, struct err *err);
 /* The load is complete. */
 int ledger_finish(const struct ledger *l, struct session *s, struct err *err);
 
+/* How far is this run's load?  Changes nothing, and keeps nobody from it. */
+enum ledger_progress {
+    LEDGER_NOTHING, /* nothing of the run is here */
+    LEDGER_BEGUN,
+    LEDGER_FINISHED,
+};
+int ledger_look(const struct ledger *l, struct session *s,
+                enum ledger_progress *ret, struct err *err);
+
 /* ---- giving up ---- */
 
 /* Outcome: there is no ledger, or it knows nothing of the run. */

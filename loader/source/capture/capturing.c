@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/pg/place.h"
 #include "loader/source/capture/publication.h"
 #include "loader/source/keeper/slot.h"
 
@@ -301,6 +302,20 @@ capturing_begin(struct session *s, const struct capturing_params *p,
 
 /* ---- confirm ---- */
 
+/* What a hand-off will compare with. */
+static int
+witness(struct session *s, const struct capture *m, struct catalog *c,
+        struct err *err)
+{
+    cleanup_(freep) char *print = NULL;
+    struct place place;
+    int r = place_ask(&place, s, err);
+
+    if (!r && m->publication)
+        r = publication_print(s, m->publication, &print, err);
+    return r ? r : capture_witness(c, m->epoch, place.timeline, print, err);
+}
+
 int
 capturing_confirm(struct session *s, struct catalog *c, uint64_t lsn,
                   struct err *err)
@@ -316,6 +331,8 @@ capturing_confirm(struct session *s, struct catalog *c, uint64_t lsn,
         r = CAPTURING_E_MOVED;
     if (!r && m.publication)
         r = publication_check(s, &m, c, err);
+    if (!r)
+        r = witness(s, &m, c, err);
     if (!r)
         r = capture_add_skips(c, err);
     if (!r)

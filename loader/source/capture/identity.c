@@ -36,7 +36,7 @@ enum {
 /* The first few of what is wrong, and how many there are. */
 struct list {
     uint64_t n;
-    char text[700];
+    char text[IDENTITY_TEXT];
 };
 
 /* What the plan says of the tables of a page. */
@@ -424,6 +424,93 @@ identity_sort(struct session *s, const struct identity_params *p,
         return r;
     r = catalog_commit(c, err);
     return r ? r : refuse(&g, err);
+}
+
+/* ---- looking again ---- */
+
+struct looking {
+    struct session *session;
+    struct catalog *catalog;
+    unsigned epoch;
+    struct capture_table *page[RELATIONS_PAGE];
+    unsigned n_page;
+    struct list bare, gone;
+};
+
+static void
+free_page(struct looking *k)
+{
+    while (k->n_page)
+        capture_table_free(k->page[--k->n_page]);
+}
+
+/* The next page of captured tables, and their oids; CATALOG_E_NONE. */
+static int
+next_captured(struct looking *k, uint32_t *last, char *to, size_t size,
+              struct err *err)
+{
+    size_t len = (size_t)snprintf(to, size, "{");
+    int r = 0;
+
+    while (k->n_page < RELATIONS_PAGE) {
+        struct capture_table *t = NULL;
+
+        r = capture_next_table(k->catalog, k->epoch, *last, &t, err);
+        if (r)
+            break;
+        *last = t->oid;
+        if (t->member == 0) {
+            capture_table_free(t);
+            continue;
+        }
+        len += (size_t)snprintf(to + len, size - len, "%s%" PRIu32,
+                                k->n_page ? "," : "", t->oid);
+        k->page[k->n_page++] = t;
+    }
+    snprintf(to + len, size - len, "}");
+    return r == CATALOG_E_NONE && k->n_page > 0 ? 0 : r;
+}
+
+/* Both are in the order of the oids. */
+static int
+look_at_page(struct looking *k, const char *oids, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int row = 0,
+        r = session_query_params(k->session, inspect, 1, &oids, &res, err);
+
+    for (unsigned i = 0; !r && i < k->n_page; i++) {
+        const struct capture_table *t = k->page[i];
+
+        if (row == PQntuples(res) ||
+            strtoul(PQgetvalue(res, row, I_OID), NULL, 10) != t->oid)
+            list_add(&k->gone, t->schema, t->name);
+        else if (!is_true(res, row++, I_USABLE))
+            list_add(&k->bare, t->schema, t->name);
+    }
+    free_page(k);
+    return r;
+}
+
+int
+identity_look(struct session *s, struct catalog *c, unsigned epoch,
+              struct identity_misfits *ret, struct err *err)
+{
+    struct looking k = {.session = s, .catalog = c, .epoch = epoch};
+    char oids[RELATIONS_PAGE * 11 + 3];
+    uint32_t last = 0;
+    int r;
+
+    while (!(r = next_captured(&k, &last, oids, sizeof oids, err)))
+        if ((r = look_at_page(&k, oids, err)))
+            break;
+    free_page(&k);
+    if (r != CATALOG_E_NONE)
+        return r;
+    *ret = (struct identity_misfits){.n_bare = k.bare.n, .n_gone = k.gone.n};
+    memcpy(ret->bare, k.bare.text, sizeof ret->bare);
+    memcpy(ret->gone, k.gone.text, sizeof ret->gone);
+    return 0;
 }
 
 /* ---- changing ---- */

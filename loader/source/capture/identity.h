@@ -39,6 +39,16 @@ struct identity_params {
 int identity_sort(struct session *s, const struct identity_params *p,
                   struct catalog *c, struct err *err);
 
+/* Those that were captured as they are now: which have lost their identity
+   since then, which are no more.  The first few by name. */
+enum { IDENTITY_TEXT = 700 };
+struct identity_misfits {
+    uint64_t n_bare, n_gone;
+    char bare[IDENTITY_TEXT], gone[IDENTITY_TEXT];
+};
+int identity_look(struct session *s, struct catalog *c, unsigned epoch,
+                  struct identity_misfits *ret, struct err *err);
+
 /* Make those FULL that identity_sort() has set aside for that. */
 int identity_change(struct session *s, unsigned epoch, struct catalog *c,
                     struct err *err);

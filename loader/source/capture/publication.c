@@ -416,6 +416,29 @@ publication_check(struct session *s, const struct capture *m, struct catalog *c,
     return schemas || k.n_found != n_members ? PUBLICATION_E_DIFFERS : 0;
 }
 
+/* With the transactions that made the rows: what was altered and altered back
+   has lost changes meanwhile. */
+static const char print_sql[] =
+    "SELECT pg_catalog.md5(p.xmin::text || pg_catalog.to_jsonb(p)::text ||"
+    " coalesce((SELECT pg_catalog.string_agg(r.xmin::text ||"
+    "   pg_catalog.to_jsonb(r)::text, ',' ORDER BY r.oid)"
+    "  FROM pg_catalog.pg_publication_rel r"
+    "  WHERE r.prpubid = p.oid), ''))"
+    " FROM pg_catalog.pg_publication p WHERE p.pubname = $1";
+
+int
+publication_print(struct session *s, const char *name, char **ret,
+                  struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r = session_query_params(s, print_sql, 1, &name, &res, err);
+
+    if (r)
+        return r;
+    *ret = PQntuples(res) ? strdup(PQgetvalue(res, 0, 0)) : NULL;
+    return PQntuples(res) && !*ret ? err_nomem(err) : 0;
+}
+
 int
 publication_drop(struct session *s, const char *name, struct err *err)
 {

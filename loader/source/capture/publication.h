@@ -55,4 +55,13 @@ int publication_check(struct session *s, const struct capture *m,
 int publication_lose_moved(struct session *s, const struct capture *m,
                            struct catalog *c, struct err *err);
 
+/*
+ * A digest of what it is and since when.  One that was dropped and made again,
+ * a table that was taken out and put back, an option that was altered and
+ * altered back: they look the same, and have lost changes.  *ret is NULL when
+ * there is none; the caller frees.
+ */
+int publication_print(struct session *s, const char *name, char **ret,
+                      struct err *err);
+
 int publication_drop(struct session *s, const char *name, struct err *err);

@@ -26,7 +26,10 @@ static const char look_sql[] =
     "   OR j.o ->> 'wal_status' = 'lost'"
     "  THEN coalesce(j.o ->> 'invalidation_reason',"
     "    CASE WHEN j.o ->> 'wal_status' = 'lost' THEN 'wal_removed'"
-    "     ELSE 'conflict with recovery' END) ELSE '' END"
+    "     ELSE 'conflict with recovery' END) ELSE '' END,"
+    " s.restart_lsn, coalesce(j.o ->> 'wal_status', ''),"
+    " coalesce(j.o ->> 'safe_wal_size', '-1'),"
+    " coalesce((j.o ->> 'failover')::boolean, false)"
     " FROM pg_catalog.pg_replication_slots s"
     " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid,"
     " LATERAL (SELECT pg_catalog.to_jsonb(s)) AS j (o)"
@@ -51,6 +54,11 @@ slot_look(struct session *s, const char *name, struct slot_look *ret,
     capture_parse_lsn(PQgetvalue(res, 0, 3), &look.confirmed);
     look.ours = PQgetvalue(res, 0, 4)[0] == 't';
     snprintf(look.lost, sizeof look.lost, "%s", PQgetvalue(res, 0, 5));
+    capture_parse_lsn(PQgetvalue(res, 0, 6), &look.restart);
+    snprintf(look.wal_status, sizeof look.wal_status, "%s",
+             PQgetvalue(res, 0, 7));
+    look.safe_wal_size = strtoll(PQgetvalue(res, 0, 8), NULL, 10);
+    look.failover = PQgetvalue(res, 0, 9)[0] == 't';
     *ret = look;
     return 0;
 }

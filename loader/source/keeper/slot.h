@@ -66,9 +66,13 @@ struct slot_look {
     int active_pid; /* who uses it; 0: nobody */
     int ours;       /* that is who makes it for us: it is not there yet */
     char plugin[SLOT_NAME];
-    int here;           /* in the database of the session */
-    uint64_t confirmed; /* 0: not known (yet) */
-    char lost[128];     /* why it is of no use any more; "" */
+    int here;              /* in the database of the session */
+    uint64_t confirmed;    /* 0: not known (yet) */
+    char lost[128];        /* why it is of no use any more; "" */
+    uint64_t restart;      /* from here on its log is kept; 0: not known */
+    char wal_status[16];   /* "reserved", "extended", "unreserved", "lost" */
+    int64_t safe_wal_size; /* bytes until it may be lost; -1: no limit */
+    int failover;          /* standbys keep a copy of it (PostgreSQL 17) */
 };
 
 int slot_look(struct session *s, const char *name, struct slot_look *ret,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: PostgreSQL */
-#include "loader/cutover/carry.h"
+#include "loader/handoff/carry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
