@@ -99,7 +99,8 @@ make_room(struct inventory *i, size_t n, struct err *err)
     size_t need = i->len - i->at + n;
     char *data;
 
-    memmove(i->data, i->data + i->at, i->len - i->at);
+    if (i->len > i->at) /* else there may be no memory yet */
+        memmove(i->data, i->data + i->at, i->len - i->at);
     i->len -= i->at;
     i->at = 0;
     if (need <= i->size)
