@@ -151,7 +151,8 @@ list_rows(struct part *p, size_t len, struct err *err)
         p->rows[p->n++] = p->bytes + at;
         at += sizeof r + (r.len == ABSENT ? 0 : r.len);
     }
-    qsort(p->rows, p->n, sizeof *p->rows, compare);
+    if (p->n > 0)
+        qsort(p->rows, p->n, sizeof *p->rows, compare);
     return 0;
 }
 
