@@ -512,7 +512,7 @@ Test(session, retry_class_follows_the_sqlstate)
         {"", SESSION_RETRY_RECONNECT},      {"57014", SESSION_RETRY_NEVER},
         {"57P04", SESSION_RETRY_NEVER},     {"53100", SESSION_RETRY_NEVER},
         {"23505", SESSION_RETRY_NEVER},     {"42P01", SESSION_RETRY_NEVER},
-        {"40003", SESSION_RETRY_NEVER},
+        {"40003", SESSION_RETRY_NEVER},     {"08P01", SESSION_RETRY_NEVER},
     };
 
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {

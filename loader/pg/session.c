@@ -49,6 +49,7 @@ session_retry_class(const struct err *err)
         {"40001", SESSION_RETRY_SAME},      /* serialization, recovery */
         {"40P01", SESSION_RETRY_SAME},      /* deadlock */
         {"55P03", SESSION_RETRY_SAME},      /* lock time-out */
+        {"08P01", SESSION_RETRY_NEVER},     /* what was sent is malformed */
         {"08", SESSION_RETRY_RECONNECT},    /* connection */
         {"57P01", SESSION_RETRY_RECONNECT}, /* terminated, shutting down */
         {"57P02", SESSION_RETRY_RECONNECT}, /* crashed */
