@@ -133,15 +133,15 @@ describe(struct cutover *c)
         .publication = c->capture.publication,
         .slot = c->capture.slot,
     };
-    if (session_server_version(c->source) >= 160000)
-        c->reverse_options[0] = "origin=none";
+    c->reverse_option = "origin=none";
     c->reverse = (struct subscription){
         .name = c->reverse_name,
         .run_id = run,
         .conninfo = c->params->reverse ? c->params->reverse : c->params->target,
         .publication = c->reverse_name,
         .slot = c->reverse_name,
-        .options = c->reverse_options,
+        .options = &c->reverse_option,
+        .n_options = session_server_version(c->source) >= 160000,
     };
 }
 

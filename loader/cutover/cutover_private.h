@@ -21,7 +21,7 @@ struct cutover {
     struct steps steps;
     /* Of the target, which follows the source; and the other way round. */
     char forward_name[CUTOVER_NAME], reverse_name[CUTOVER_NAME];
-    const char *reverse_options[2];
+    const char *reverse_option;
     struct subscription forward, reverse;
     uint64_t deadline_ms; /* of the source's being read only; 0: it is not */
     uint64_t read_only_ms;
