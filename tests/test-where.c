@@ -61,6 +61,13 @@ Test(where, only_rows_for_which_it_is_true_are_copied_and_verified)
     assert_chosen(source, target, "shop.log_2", "line LIKE '%7'");
     assert_chosen(source, target, "shop.odd", "tid IS NULL");
     assert_chosen(source, target, "shop.customers", "true");
+    /* The source has more, the target may not. */
+    run = moves_pghaul("verify", "--source", source, "--dir", dir, "--quiet");
+    cr_assert_eq(run.status, 0, "%s%s", run.output, run.errors);
+    server_sql(target, "SET session_replication_role = replica;"
+                       "INSERT INTO shop.odd VALUES (-1, '(0,1)')");
+    run = moves_pghaul("verify", "--target", target, "--dir", dir, "--quiet");
+    cr_assert_eq(run.status, 1, "%s%s", run.output, run.errors);
 }
 
 Test(where, it_is_told_and_stands_in_the_catalogue)

@@ -335,13 +335,22 @@ next_chunk(struct compared *c, struct catalog *catalog, enum proof_end end,
 }
 
 /* A condition counts on the right only where other rows than ours are
-   expected: in a table of an extension. */
+   expected: in a table of an extension, and at the source. */
+static char *
+condition_for(const struct compared *c, enum proof_end end,
+              const struct catalog_table *at)
+{
+    if (end != PROOF_RIGHT || at->extension)
+        return at->condition;
+    return proof_side_is_source(c->params->sides->at[end]) ? c->table->condition
+                                                           : NULL;
+}
+
 static void
 aim(const struct compared *c, struct compared_range *range)
 {
     const struct catalog_table *at =
         range->chunk ? range->chunk->table : c->table;
-    int is_right = range->end == PROOF_RIGHT;
 
     range->sample = c->sampling.table ? &c->sampling : NULL;
     range->table = *c->table;
@@ -350,7 +359,7 @@ aim(const struct compared *c, struct compared_range *range)
     range->table.schema = at->schema;
     range->table.name = at->name;
     range->table.root_schema = range->table.root_name = NULL;
-    range->table.condition = is_right && !at->extension ? NULL : at->condition;
+    range->table.condition = condition_for(c, range->end, at);
 }
 
 static int

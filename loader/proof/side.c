@@ -101,6 +101,12 @@ proof_side_name(const struct proof_side *s)
 }
 
 int
+proof_side_is_source(const struct proof_side *s)
+{
+    return s->params.conninfo && s->params.side == SESSION_SOURCE;
+}
+
+int
 proof_side_is_server(const struct proof_side *s)
 {
     return s->params.conninfo != NULL;

@@ -62,6 +62,9 @@ DEFINE_CLEANUP(struct proof_side *, proof_side_free)
 
 const char *proof_side_name(const struct proof_side *s);
 int proof_side_is_server(const struct proof_side *s);
+/* It is what the rows come from, all of them, also those that a run leaves
+   out. */
+int proof_side_is_source(const struct proof_side *s);
 struct catalog *proof_side_catalog(const struct proof_side *s);
 
 /* Of a server: the main thread's session, in the snapshot; what was asked for
