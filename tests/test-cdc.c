@@ -396,3 +396,32 @@ Test(cdc, a_partition_that_is_not_copied_is_not_published_by_its_root)
     assert_says(&run, 6, "public.new_1");
     assert_left(source, "0 0");
 }
+
+/* ---- cloned at once ---- */
+
+Test(cdc, a_clone_is_followed_from_where_it_was_taken)
+{
+    const char *source = bank_database(), *target = server_database("target");
+    const char *dir = run_dir(), *slot;
+    struct server_run run =
+        moves_pghaul("clone", "--cdc", "--source", source, "--target", target,
+                     "--dir", dir, "--chunk-size", "1MB", "--quiet");
+
+    assert_says(&run, 0, "");
+    assert_left(source, "1 1");
+    moves_assert_verified(target, dir);
+    slot = server_value(source, "SELECT slot_name FROM pg_replication_slots"
+                                " WHERE database = current_database()");
+    server_sql(source, "UPDATE a SET n = 7 WHERE i <= 10;"
+                       "DELETE FROM b WHERE i > 29990");
+    server_sql(target, server_process_text(
+                           "CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION"
+                           " %s WITH (copy_data = false, create_slot = false)",
+                           slot, source, slot));
+    moves_wait_until(target, "SELECT (SELECT max(i) FROM b) = 29990");
+    cr_assert_str_eq(server_fingerprint(target, "public.a"),
+                     server_fingerprint(source, "public.a"));
+    cr_assert_str_eq(server_fingerprint(target, "public.b"),
+                     server_fingerprint(source, "public.b"));
+    server_sql(target, server_process_text("DROP SUBSCRIPTION %s", slot));
+}
