@@ -8,6 +8,7 @@
 
 #include "io/err.h"
 #include "tests/moves.h"
+#include "tests/server_process.h"
 
 SERVERS({"source", .conf = "max_prepared_transactions = 5\n"}, {"target"})
 
@@ -107,7 +108,7 @@ Test(check, table_that_cannot_be_read_is_named)
                        "GRANT SELECT ON public.open TO blind");
     run = check(as_role(source, "blind"));
     assert_finds(&run, ERR_REFUSED,
-                 "error    privileges             1 tables or sequences cannot "
+                 "error    privileges             1 table or sequence cannot "
                  "be read: public.\"S\\x1b\"\n");
 }
 
@@ -121,8 +122,8 @@ Test(check, rows_hidden_by_row_security_are_an_error)
                        "ALTER TABLE public.secret ENABLE ROW LEVEL SECURITY");
     run = check(as_role(source, "filtered"));
     assert_finds(&run, ERR_REFUSED,
-                 "error    row security           1 tables would show only "
-                 "some of their rows: public.secret\n");
+                 "error    row security           1 table would show only "
+                 "some of its rows: public.secret\n");
     run = check(source);
     assert_finds(&run, 0, "ok       row security");
 }
@@ -194,9 +195,90 @@ Test(check, target_in_use_and_missing_role_are_errors)
     server_sql(target, "CREATE TABLE public.taken (i int)");
     run = check(source, "--target", target);
     assert_finds(&run, ERR_REFUSED,
-                 "error    target rows            1 relations are there "
+                 "error    target rows            1 relation is there "
                  "already: public.taken\n");
     assert_finds(&run, ERR_REFUSED,
-                 "error    target roles           1 roles are missing: "
+                 "error    target roles           1 role is missing: "
                  "clerk\n");
+}
+
+Test(check, roles_that_a_load_would_not_need_are_not_missed)
+{
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    struct server_run run;
+
+    server_sql(source, "CREATE ROLE owner; CREATE ROLE grantee;"
+                       "CREATE ROLE reader; CREATE TABLE public.t (i int);"
+                       "ALTER TABLE public.t OWNER TO owner;"
+                       "GRANT SELECT ON public.t TO grantee;");
+    run = check(source, "--target", target, "--no-owner");
+    assert_finds(&run, ERR_REFUSED, "1 role is missing: grantee\n");
+    run = check(source, "--target", target, "--no-owner", "--no-acl");
+    assert_finds(&run, 0, "ok       target roles           every role that");
+    run = check(source, "--target", target, "--roles");
+    assert_finds(&run, 0, "2 would be made (--roles): grantee, owner\n");
+    /* A policy names whom it is for in any case. */
+    server_sql(source, "CREATE POLICY p ON public.t TO reader USING (true)");
+    run = check(source, "--target", target, "--no-owner", "--no-acl");
+    assert_finds(&run, ERR_REFUSED, "1 role is missing: reader\n");
+}
+
+Test(check, connection_limits_of_role_and_database_are_limits)
+{
+    const char *source = server_database("source");
+    const char *name = server_value(source, "SELECT current_database()");
+    struct server_run run;
+
+    server_sql(source, "CREATE ROLE few LOGIN CONNECTION LIMIT 4");
+    run = moves_pghaul("check", "--jobs", "2", "--source",
+                       as_role(source, "few"));
+    assert_finds(&run, ERR_REFUSED,
+                 "error    connections            5 of 4 would be used: "
+                 "CONNECTION LIMIT of the role\n");
+    run = moves_pghaul("check", "--jobs", "2", "--source", source);
+    assert_finds(&run, 0, "ok       connections");
+    server_sql(source,
+               server_process_text("ALTER ROLE few CONNECTION LIMIT -1;"
+                                   "ALTER DATABASE %s CONNECTION LIMIT 5",
+                                   name));
+    run = moves_pghaul("check", "--jobs", "2", "--source",
+                       as_role(source, "few"));
+    assert_finds(&run, 0,
+                 "warning  connections            5 of 5 would be used: "
+                 "CONNECTION LIMIT of the database\n");
+}
+
+Test(check, an_older_version_of_the_collation_is_told)
+{
+    const char *source = server_database("source");
+    struct server_run run;
+
+    if (server_version(source) < 150000)
+        return;
+    server_sql(source, "UPDATE pg_database SET datcollversion = '0.1'"
+                       " WHERE datname = current_database()"
+                       "  AND datcollversion IS NOT NULL");
+    run = check(source);
+    if (server_value(source, "SELECT datcollversion FROM pg_database"
+                             " WHERE datname = current_database()"))
+        assert_finds(&run, 0, "1 has another version now: ");
+    else
+        assert_finds(&run, 0, "ok       collation              is of");
+}
+
+/* Who asks for a table's size waits for whoever has locked it. */
+Test(check, a_lock_is_not_waited_for_without_end)
+{
+    const char *source = moves_source(), *target = server_database("target");
+    PGconn *conn = session_with(source, "BEGIN; LOCK TABLE shop.orders");
+    struct server_run run = check(source, "--target", target, "--dir",
+                                  moves_path(server_tmp_dir(), "run"),
+                                  "--where", "shop.customers: id > 5");
+
+    assert_finds(&run, ERR_REFUSED, "shop.orders is locked by pid");
+    assert_finds(&run, ERR_REFUSED, "; by statistics\n");
+    run = check(source, "--where", "shop.orders: id > 5");
+    assert_finds(&run, ERR_REFUSED, "lock timeout");
+    PQfinish(conn);
 }

@@ -260,6 +260,31 @@ Test(lost, answer_to_commit_leaves_each_row_once, .timeout = 900)
 
 /* ---- a peer that says nothing more ---- */
 
+/* What a firewall does that forgets a connection, when meanwhile the process at
+   its other end has gone: the source says so over another one. */
+Test(lost, silent_peer_that_is_gone_is_not_waited_for, .timeout = 300)
+{
+    const struct cut cut = {"B", "d", 100, "stall"};
+    const char *source = make_source();
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct proxy p = start_proxy("source", &cut);
+    struct server_program export = server_program_start(
+        moves_words("export", "--source", through(&p, source), "--dir", run_dir,
+                    "--jobs", "1"));
+    struct server_run run;
+
+    moves_wait_until(source,
+                     "SELECT count(*) > 0 FROM pg_stat_activity WHERE"
+                     " datname = current_database() AND query LIKE 'COPY %'");
+    usleep(300 * 1000);
+    server_terminate(source, "query LIKE 'COPY %' AND datname ="
+                             " current_database()");
+    run = server_program_wait(&export);
+    cr_assert_eq(run.status, 0, "status %d: %s", run.status, run.errors);
+    cr_assert(stop_proxy(&p));
+    moves_assert_verified(source, run_dir);
+}
+
 Test(lost, peer_that_falls_silent_in_a_copy_can_be_left)
 {
     const struct cut cut = {"B", "d", 100, "stall"};
