@@ -326,6 +326,8 @@ loop(struct drive *d)
     struct crew_seat *seat;
 
     ask_leave(d);
+    if (d->why.class)
+        return; /* a limit was reached already: nothing is begun */
     tell(d, SCHEDULER_BEGIN, 0, 0);
     pump(d);
     while (!d->is_over) {
