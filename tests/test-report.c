@@ -213,18 +213,15 @@ Test(report, of_an_export_that_was_killed_says_so)
 {
     const char *source = moves_source();
     const char *dir = moves_path(server_tmp_dir(), "run");
-    unsigned us = moves_duration_us(moves_words(
-        "export", "--source", source, "--dir",
-        moves_path(server_tmp_dir(), "first"), "--chunk-size", "1MB", "-q"));
+    struct server_program p = server_program_start(
+        moves_words("export", "--source", source, "--dir", dir, "--chunk-size",
+                    "1MB", "--max-rate", "1MB", "-q"));
 
-    moves_kill(moves_words("export", "--source", source, "--dir", dir,
-                           "--chunk-size", "1MB", "-q"),
-               us * 3 / 4, SIGKILL);
-    if (access(moves_path(dir, "run.db"), F_OK) == 0 &&
-        access(moves_path(dir, "tagmanifest-sha256.txt"), F_OK) != 0) {
-        assert_verdict(dir, "incomplete");
-        assert_page(page_of(dir), "Not complete", "was killed");
-    }
+    moves_wait_until_staged(dir);
+    kill(p.pid, SIGKILL);
+    cr_assert_eq(server_program_wait(&p).status, 128 + SIGKILL);
+    assert_verdict(dir, "incomplete");
+    assert_page(page_of(dir), "Not complete", "was killed");
     moves_export(source, dir);
     assert_page(page_of(dir), "was killed", "Not verified");
     moves_pghaul("abort", "--dir", dir);
