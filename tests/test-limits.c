@@ -368,3 +368,53 @@ Test(limits, limit_that_cannot_be_measured_is_refused_before_anything_begins)
     cr_assert_eq(run.status, 0, "%s", run.errors);
     server_sql(source, "DROP OWNED BY plain; DROP ROLE plain");
 }
+
+/* Nobody is left but the keeper, which holds the source for somebody who does
+   not come back: it knows the limits. */
+Test(limits, keeper_lets_go_by_itself_when_the_exporter_is_dead)
+{
+    const char *source = make_source(), *run_dir = make_run_dir();
+    struct server_program p;
+    struct server_run run;
+
+    p = server_program_start(
+        export_words(source, run_dir, "--max-snapshot-age", "20s"));
+    moves_wait_until(source,
+                     "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname ="
+                     " current_database() AND query LIKE 'COPY %'");
+    /* The limits are written down with the pace, every two seconds. */
+    usleep(3 * 1000 * 1000);
+    kill(p.pid, SIGKILL);
+    server_program_wait(&p);
+    moves_wait_until(
+        source, "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname ="
+                " current_database() AND application_name LIKE 'pghaul: %'");
+    run =
+        moves_pghaul("export", "--source", source, "--dir", run_dir, "--quiet");
+    cr_assert_eq(run.status, 6, "%d: %s", run.status, run.errors);
+    cr_assert(strstr(run.errors, "let go when a limit was reached"), "%s",
+              run.errors);
+}
+
+Test(limits, a_clone_keeps_them_too)
+{
+    const char *source = make_source(), *target = server_database("target");
+    const char *run_dir = make_run_dir();
+    uint64_t begun = clock_ms();
+    struct server_run run = moves_pghaul(
+        "clone", "--source", source, "--target", target, "--dir", run_dir,
+        "--chunk-size", "1MB", "--jobs", "2", "--max-rate", "1MB",
+        "--max-snapshot-age", "1h", "--quiet");
+
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_geq(clock_ms() - begun, 2000);
+    cr_assert_str_eq(server_fingerprint(target, "t"),
+                     server_fingerprint(source, "t"));
+    run = moves_pghaul("clone", "--source", source, "--target",
+                       server_database("target"), "--dir", make_run_dir(),
+                       "--chunk-size", "1MB", "--max-rate", "1MB", "--quiet",
+                       "--max-snapshot-age", "1s");
+    cr_assert_eq(run.status, 6, "%d: %s", run.status, run.errors);
+    cr_assert(strstr(run.errors, "limit --max-snapshot-age is reached"), "%s",
+              run.errors);
+}
