@@ -152,9 +152,9 @@ Test(handoff, refuses_what_does_not_fit_until_it_is_mended)
 
     assert_fits(&x);
     assert_misfit(&other, "source", "the run is of");
-    edit(&x, "UPDATE settings SET value = '7' WHERE key = 'cdc.timeline'");
+    edit(&x, "UPDATE settings SET value = '7' WHERE key = 'cdc.1.timeline'");
     assert_misfit(&x, "timeline", "1, it was 7");
-    edit(&x, "UPDATE settings SET value = '1' WHERE key = 'cdc.timeline'");
+    edit(&x, "UPDATE settings SET value = '1' WHERE key = 'cdc.1.timeline'");
 
     server_sql(x.source, "ALTER TABLE b DROP CONSTRAINT b_pkey");
     assert_misfit(&x, "replica identities", "public.b");
