@@ -110,7 +110,7 @@ static void
 print_pace(const struct run_dir *dir)
 {
     char rate[QUANTITY_SIZE], left[QUANTITY_SIZE];
-    char shown[PRINTABLE_SIZE(GUARD_WORDS)];
+    char shown[PRINTABLE_SIZE(STALL_WORDS)];
     struct pace p;
 
     if (look_at_pace(dir, &p))
@@ -123,6 +123,8 @@ print_pace(const struct run_dir *dir)
         printf("limit     %s\n", printable(shown, sizeof shown, p.limit));
     if (p.forecast[0])
         printf("forecast  %s\n", printable(shown, sizeof shown, p.forecast));
+    if (p.stall[0])
+        printf("stall     %s\n", printable(shown, sizeof shown, p.stall));
 }
 
 void
@@ -177,6 +179,7 @@ pace_json(const struct run_dir *dir)
     json_object_set_new(o, "workers_allowed", json_integer(p.n_allowed));
     json_object_set_new(o, "limit", json_string(p.limit));
     json_object_set_new(o, "forecast", json_string(p.forecast));
+    json_object_set_new(o, "stall", json_string(p.stall));
     return o;
 }
 

@@ -28,6 +28,9 @@ run(const struct command_context *ctx, struct err *err)
         .target = o->target,
         .dir = o->dir,
         .jobs = o->jobs,
+        .no_owner = o->no_owner,
+        .no_acl = o->no_acl,
+        .roles = o->roles,
         .stop = ctx->stop,
     };
     int r = selecting(&selection, o, err);
@@ -60,6 +63,7 @@ const struct command command_check = {
         "error the exit status is 6.",
     .requires = OPTION_SET(source),
     .takes = OPTION_SET(target) | OPTION_SET(dir) | OPTION_SET(jobs) |
+             OPTION_SET(no_owner) | OPTION_SET(no_acl) | OPTION_SET(roles) |
              SELECTING_OPTIONS | OPTION_SET(json) | OPTION_SET(quiet),
     .run = run,
     .verdict = ERR_REFUSED,

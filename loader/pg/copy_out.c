@@ -9,11 +9,11 @@
  */
 enum { NAP_US = 400 };
 
-int
-copy_out_begin(struct session *s, const char *sql, struct err *err)
-{
-    return session_copy(s, sql, PGRES_COPY_OUT, err);
-}
+/* For the next message. */
+struct waiting {
+    int napped;
+    uint64_t since_ms; /* not a byte has come; 0: some has */
+};
 
 /*
  * Have libpq read what has come.  It reads 8 to 16 KB at once, so that more
@@ -21,32 +21,81 @@ copy_out_begin(struct session *s, const char *sql, struct err *err)
  * these, and the server would wait for us.  1: the connection is lost.
  */
 static int
-read_more(struct session *s, int *napped, struct err *err)
+read_more(struct session *s, struct waiting *w, struct err *err)
 {
     int r = session_readable(s, err);
 
-    if (r == 0 && !*napped) {
+    if (r > 0)
+        w->since_ms = 0;
+    if (r == 0 && !w->napped) {
         clock_nap_us(NAP_US);
-        *napped = 1;
+        w->napped = 1;
     } else if (r == 0) {
+        if (w->since_ms == 0)
+            w->since_ms = clock_ms();
         r = session_wait(s, err);
-        *napped = 0;
+        w->napped = 0;
     }
     if (r < 0)
         return r;
     return !PQconsumeInput(session_conn(s));
 }
 
+static int
+is_stalled(const struct waiting *w, unsigned patience_ms)
+{
+    return patience_ms > 0 && w->since_ms > 0 &&
+           clock_ms() - w->since_ms >= patience_ms;
+}
+
+int
+copy_out_begin(struct session *s, const char *sql, struct err *err)
+{
+    return session_copy(s, sql, PGRES_COPY_OUT, err);
+}
+
+int
+copy_out_send(struct session *s, const char *sql, struct err *err)
+{
+    return session_send(s, sql, err);
+}
+
+int
+copy_out_begun_within(struct session *s, unsigned patience_ms, struct err *err)
+{
+    struct waiting w = {0};
+    int lost = 0;
+
+    while (!lost && PQisBusy(session_conn(s))) {
+        if (is_stalled(&w, patience_ms))
+            return COPY_OUT_E_STALLED;
+        lost = read_more(s, &w, err);
+        if (lost < 0)
+            return lost;
+    }
+    return session_copy_begun(s, PGRES_COPY_OUT, err);
+}
+
 int
 copy_out_next(struct session *s, char **data, size_t *len, struct err *err)
 {
-    int lost = 0, napped = 0, n;
+    return copy_out_next_within(s, 0, data, len, err);
+}
+
+int
+copy_out_next_within(struct session *s, unsigned patience_ms, char **data,
+                     size_t *len, struct err *err)
+{
+    struct waiting w = {0};
+    int lost = 0, n;
     char *message;
 
     while ((n = PQgetCopyData(session_conn(s), &message, 1)) == 0) {
         if (lost)
             return session_fail(s, NULL, err, "could not execute COPY");
-        lost = read_more(s, &napped, err);
+        if (is_stalled(&w, patience_ms))
+            return COPY_OUT_E_STALLED;
+        lost = read_more(s, &w, err);
         if (lost < 0)
             return lost;
     }

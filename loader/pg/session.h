@@ -151,6 +151,9 @@ int session_next(struct session *s, PGresult **ret, struct err *err);
 /* session_send() for a COPY; direction is PGRES_COPY_IN or PGRES_COPY_OUT. */
 int session_copy(struct session *s, const char *sql, ExecStatusType direction,
                  struct err *err);
+/* Its second half: wait until the COPY that was sent has begun. */
+int session_copy_begun(struct session *s, ExecStatusType direction,
+                       struct err *err);
 
 /* All results that are left: the first failure is the error; else the last
    result is the caller's (ret may be NULL). */

@@ -203,12 +203,17 @@ int
 session_copy(struct session *s, const char *sql, ExecStatusType direction,
              struct err *err)
 {
-    PGresult *res;
-    int r;
+    int r = session_send(s, sql, err);
 
-    r = session_send(s, sql, err);
-    if (!r)
-        r = session_next(s, &res, err);
+    return r ? r : session_copy_begun(s, direction, err);
+}
+
+int
+session_copy_begun(struct session *s, ExecStatusType direction, struct err *err)
+{
+    PGresult *res;
+    int r = session_next(s, &res, err);
+
     if (r)
         return r;
     if (PQresultStatus(res) == direction) {

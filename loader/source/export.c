@@ -893,6 +893,7 @@ allow(void *arg, unsigned *ret_n, struct err *err)
     if (all_staged(x, &complete, &ignored) || !complete)
         return -1;
     x->lane.throttle = NULL;
+    x->lane.stalls = NULL;
     x->watch = watch_free(x->watch);
     keeper_end(x->dir, &ignored);
     return 0;
@@ -921,6 +922,7 @@ export_lane(struct export *x)
         .codec = x->params.codec,
         .sink = x->params.sink,
         .throttle = watch_throttle(x->watch),
+        .stalls = watch_stalls(x->watch),
         .may_go_over = x->params.plan.format == PLANNER_AUTO,
         .progress = x->params.progress,
         .max_staged = x->params.max_staged,

@@ -29,7 +29,9 @@ struct worker {
     struct buffer_pool *pool;
     struct sink *sink;
     struct chunk_writer *writer;
-    size_t largest; /* message on this connection, in bytes */
+    size_t largest;     /* message on this connection, in bytes */
+    char label[160];    /* what is at hand, for people */
+    uint64_t silent_ms; /* so long nothing of it has come; 0: it comes */
 };
 
 /* ---- worker thread ---- */
@@ -107,6 +109,69 @@ hold_back(struct worker *w, size_t *untold, size_t len, struct err *err)
     return throttle_take(w->lane->throttle, w->seat, n, err);
 }
 
+/* What the source is at is shown; we go on waiting, unless it is gone. */
+static int
+look_into_stall(struct worker *w, struct err *err)
+{
+    PGconn *conn = session_conn(w->session);
+    const struct stall_question q = {
+        .conninfo = w->lane->conninfo,
+        .stop = w->lane->stop,
+        .host = PQhost(conn),
+        .port = PQport(conn),
+        .pid = PQbackendPID(conn),
+        .what = w->label,
+        .silent_ms = w->silent_ms += STALL_AFTER_MS,
+    };
+
+    int r = stalls_ask(w->lane->stalls, w->seat, &q, err);
+
+    if (r)
+        copy_out_abandon(w->session);
+    return r;
+}
+
+static void
+end_stall(struct worker *w)
+{
+    if (w->silent_ms > 0)
+        stalls_over(w->lane->stalls, w->seat);
+    w->silent_ms = 0;
+}
+
+static unsigned
+patience(const struct worker *w)
+{
+    return w->lane->stalls ? STALL_AFTER_MS : 0;
+}
+
+/* However long it takes. */
+static int
+begin(struct worker *w, const char *sql, struct err *err)
+{
+    int r = copy_out_send(w->session, sql, err);
+
+    if (r)
+        return r;
+    do
+        r = copy_out_begun_within(w->session, patience(w), err);
+    while (r == COPY_OUT_E_STALLED && !(r = look_into_stall(w, err)));
+    end_stall(w);
+    return r;
+}
+
+static int
+hear(struct worker *w, char **data, size_t *len, struct err *err)
+{
+    int r;
+
+    do
+        r = copy_out_next_within(w->session, patience(w), data, len, err);
+    while (r == COPY_OUT_E_STALLED && !(r = look_into_stall(w, err)));
+    end_stall(w);
+    return r;
+}
+
 /* The COPY stream into the chunk file, message by message. */
 static int
 pump(struct worker *w, struct err *err)
@@ -116,7 +181,7 @@ pump(struct worker *w, struct err *err)
     int r;
 
     for (;;) {
-        r = copy_out_next(w->session, &data, &len, err);
+        r = hear(w, &data, &len, err);
         if (r)
             return r == COPY_OUT_E_END ? 0 : r;
         if (len > w->largest)
@@ -166,7 +231,7 @@ copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
         return err_nomem(err);
     r = chunk_writer_begin(w->writer, &head, staged_file_out(file), err);
     if (!r)
-        r = copy_out_begin(w->session, sql, err);
+        r = begin(w, sql, err);
     free(sql);
     if (r)
         return hint_about_locks(err);
@@ -271,12 +336,11 @@ work(void *arg, void *task, struct err *err)
     struct worker *w = arg;
     struct export_task *t = task;
     struct catalog_chunk *k = t->chunk;
-    char label[160];
     int r = 0;
 
-    snprintf(label, sizeof label, "%s.%s #%" PRIu64, k->table->schema,
+    snprintf(w->label, sizeof w->label, "%s.%s #%" PRIu64, k->table->schema,
              k->table->name, k->id);
-    progress_begin(w->cell, label, k->n_bytes);
+    progress_begin(w->cell, w->label, k->n_bytes);
     progress_of(w->cell, k->table->id, k->id);
     if (!w->session || !snapshot_is_joined(w->session))
         r = join_snapshot(w, err);

@@ -23,6 +23,7 @@
 #include "loader/catalog/catalog.h"
 #include "loader/run/run_dir.h"
 #include "loader/run/sink_choice.h"
+#include "loader/source/guard/stall.h"
 #include "loader/work/lane.h"
 
 enum { EXPORT_LANE_BUFFERS = 4 };
@@ -40,6 +41,7 @@ struct export_lane {
     enum sink_choice sink;
     uint64_t look_ms;          /* when the keeper is looked at next; its own */
     struct throttle *throttle; /* NULL: as fast as can be */
+    struct stalls *stalls;     /* who is told; NULL: nobody */
     /* A table that was planned as text may be staged in binary, when a row of
        it is too large for text. */
     int may_go_over;

@@ -161,6 +161,12 @@ static const struct question holders = {
 };
 
 static int
+is_in_the_way(const struct err *err)
+{
+    return strcmp(err->sqlstate, "55P03") == 0; /* lock_not_available */
+}
+
+static int
 check_locks(const struct preflight_params *p, struct session *s,
             struct findings *f, struct err *err)
 {
@@ -170,7 +176,7 @@ check_locks(const struct preflight_params *p, struct session *s,
     if (!r)
         r = locks_take(n, p->selection, LOCK_WAIT_S, err);
     n = snapshot_free(n);
-    if (r && strcmp(err->sqlstate, "55P03") == 0) /* lock_not_available */
+    if (r && is_in_the_way(err))
         return question_ask(&holders, s, NULL, f, err);
     if (r)
         return question_failed(f, "locks", FINDING_ERROR, err);
@@ -200,17 +206,45 @@ free_bytes(const char *dir, uint64_t *ret, struct err *err)
     return 0;
 }
 
+/* Of the tables with their TOAST.  Who measures one locks it for an instant:
+   when somebody is in the way, the last VACUUM's or ANALYZE's word has to do. */
+static const char
+    measured[] = "SELECT coalesce(sum(pg_table_size(c.oid)), 0)::bigint ",
+    recorded[] = "SELECT coalesce(sum((c.relpages + coalesce((SELECT t.relpages"
+                 "  FROM pg_class t WHERE t.oid = c.reltoastrelid), 0))"
+                 "  * current_setting('block_size')::bigint), 0)::bigint ";
+
+static int
+ask_size(const struct preflight_params *p, struct session *s, const char *how,
+         uint64_t *ret, struct err *err)
+{
+    cleanup_(session_clearp) PGresult *res = NULL;
+    cleanup_(freep) char *query = NULL, *sql = NULL;
+    int r;
+
+    if (asprintf(&query,
+                 "%s" RELATIONS_FROM
+                 "AND c.relkind = 'r' AND c.relpersistence <> 't'"
+                 " AND" SELECTION_KEEPS,
+                 how) < 0)
+        return err_nomem(err);
+    sql = selection_query(p->selection, query);
+    r = sql ? session_query(s, sql, &res, err) : err_nomem(err);
+    if (!r)
+        *ret = strtoull(PQgetvalue(res, 0, 0), NULL, 10);
+    return r;
+}
+
 static int
 check_disk(const struct preflight_params *p, struct session *s,
            struct findings *f, struct err *err)
 {
-    cleanup_(session_clearp) PGresult *res = NULL;
-    char has[QUANTITY_SIZE], needs[QUANTITY_SIZE], seen[3 * QUANTITY_SIZE];
+    char has[QUANTITY_SIZE], needs[QUANTITY_SIZE], seen[4 * QUANTITY_SIZE];
     struct finding found = {
         "disk", FINDING_OK, seen,
         "Give a --dir with more room.  How well rows compress is not known."};
-    cleanup_(freep) char *sql = NULL;
-    uint64_t room = 0, estimate;
+    uint64_t room = 0, bytes = 0, estimate;
+    int r, guessed;
 
     if (free_bytes(p->dir, &room, err))
         return findings_add(f,
@@ -218,22 +252,20 @@ check_disk(const struct preflight_params *p, struct session *s,
                                               err->message,
                                               "Make the directory above."},
                             err);
-    sql = selection_query(p->selection,
-                          "SELECT coalesce(sum(pg_table_size(c.oid)), 0)"
-                          "::bigint " RELATIONS_FROM
-                          "AND c.relkind = 'r' AND c.relpersistence <> 't'"
-                          " AND" SELECTION_KEEPS);
-    if (!sql)
-        return err_nomem(err);
-    if (session_query(s, sql, &res, err))
+    r = ask_size(p, s, measured, &bytes, err);
+    guessed = r && is_in_the_way(err);
+    if (guessed)
+        r = ask_size(p, s, recorded, &bytes, err);
+    if (r)
         return question_failed(f, found.name, FINDING_WARNING, err);
-    estimate = outlook_disk(strtoull(PQgetvalue(res, 0, 0), NULL, 10));
+    estimate = outlook_disk(bytes);
     if (estimate > room)
         found.level = FINDING_ERROR;
     else if (estimate > room / 4 * 3)
         found.level = FINDING_WARNING;
-    snprintf(seen, sizeof seen, "about %s needed, %s free",
-             quantity_bytes(needs, estimate), quantity_bytes(has, room));
+    snprintf(seen, sizeof seen, "about %s needed, %s free%s",
+             quantity_bytes(needs, estimate), quantity_bytes(has, room),
+             guessed ? "; by statistics" : "");
     return findings_add(f, &found, err);
 }
 
@@ -250,6 +282,8 @@ preflight_run(const struct preflight_params *p, struct findings *f,
     if (r || f->n_errors > 0)
         return r;
     r = session_open(&s, &params, err);
+    if (!r)
+        r = session_exec(s, PREFLIGHT_PATIENCE, err);
     if (!r)
         r = check_server(s, f, err);
     if (!r && selection_prepare(p->selection, s, err))

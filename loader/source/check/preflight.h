@@ -20,6 +20,7 @@ struct preflight_params {
     const char *dir;             /* the run directory to be; may be NULL */
     struct selection *selection; /* may be NULL */
     unsigned jobs;
+    int no_owner, no_acl, roles; /* as they would be loaded */
     const struct stop *stop;
 };
 
@@ -29,6 +30,10 @@ int preflight_run(const struct preflight_params *p, struct findings *f,
                   struct err *err);
 
 /* ---- its parts ---- */
+
+/* Nobody's lock is waited for longer, be it asked for or come by the way, as
+   with a table's size. */
+#define PREFLIGHT_PATIENCE "SET lock_timeout = '2s'"
 
 /* What is asked of the source, before and after the attempts. */
 int preflight_ask_rights(const struct preflight_params *p,

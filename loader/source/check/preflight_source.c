@@ -18,6 +18,7 @@ static const struct question about_rights[] = {
         "          AND has_schema_privilege(n.oid, 'USAGE'))",
         .none = "every table and sequence can be read",
         .what = "tables or sequences cannot be read",
+        .one = "table or sequence cannot be read",
         .level = FINDING_ERROR,
         .advice = "Grant SELECT on them and USAGE on their schemas, or grant "
                   "pg_read_all_data (since PostgreSQL 14).",
@@ -28,6 +29,7 @@ static const struct question about_rights[] = {
                                        " AND row_security_active(c.oid)",
         .none = "hides no row from this role",
         .what = "tables would show only some of their rows",
+        .one = "table would show only some of its rows",
         .level = FINDING_ERROR,
         .advice = "Read as a superuser or as a role with BYPASSRLS.",
     },
@@ -110,6 +112,7 @@ static const struct question about_source[] = {
         "      WHERE i.indrelid = c.oid AND i.indisreplident))",
         .none = "every table has one",
         .what = "tables have none",
+        .one = "table has none",
         .level = FINDING_WARNING,
         .advice = "Only for change data capture: once published, UPDATE and "
                   "DELETE on them fail.  Add a primary key, or set REPLICA "
@@ -120,6 +123,7 @@ static const struct question about_source[] = {
         .sql = WHERE_OPEN_KEYS,
         .none = "no foreign key points to a table of which rows are left out",
         .what = "foreign keys point to tables of which rows are left out",
+        .one = "foreign key points to a table of which rows are left out",
         .level = FINDING_WARNING,
         .advice = "Where a row is missing the key cannot be made in the "
                   "target.  Give the tables that refer to it a --where, too.",
@@ -130,6 +134,7 @@ static const struct question about_source[] = {
                                   " AND c.relpersistence = 'u'",
         .none = "none",
         .what = "unlogged tables",
+        .one = "unlogged table",
         .level = FINDING_WARNING,
         .advice = "They are copied, unless the source is a standby, but no "
                   "publication has their changes.",
@@ -139,6 +144,7 @@ static const struct question about_source[] = {
         .sql = NAMES_OF_RELATIONS "AND c.relkind = 'f'",
         .none = "none",
         .what = "foreign tables",
+        .one = "foreign table",
         .level = FINDING_WARNING,
         .advice = "Their definition is copied, their rows stay where they "
                   "are.",
@@ -150,6 +156,7 @@ static const struct question about_source[] = {
                " WHERE c.relpersistence = 't' AND c.relkind IN ('r', 'p')",
         .none = "none",
         .what = "tables are other sessions' own",
+        .one = "table is another session's own",
         .level = FINDING_WARNING,
         .advice = "They are not copied: nobody else can read them.",
     },
@@ -160,8 +167,20 @@ static const struct question about_source[] = {
         " WHERE i.indexrelid = c.oid AND NOT i.indisvalid)",
         .none = "none",
         .what = "invalid indexes",
+        .one = "invalid index",
         .level = FINDING_WARNING,
         .advice = "They are not copied: REINDEX or drop them.",
+    },
+    {
+        .name = "collation",
+        .sql = QUESTION_COLLATION,
+        .none = "is of the version that was recorded",
+        .what = "has another version now",
+        .level = FINDING_WARNING,
+        .advice = "Indexes on text may be out of order here: REINDEX them, "
+                  "then ALTER DATABASE ... REFRESH COLLATION VERSION.  The "
+                  "copy does not read them.",
+        .min_version = 150000,
     },
     {
         .name = "transaction age",

@@ -19,6 +19,7 @@ static const struct question about_target[] = {
                "  FROM pg_largeobject_metadata ORDER BY oid LIMIT 1)",
         .none = "the database is empty",
         .what = "relations are there already",
+        .one = "relation is there already",
         .level = FINDING_ERROR,
         .advice = "Load into an empty database.",
     },
@@ -43,9 +44,20 @@ static const struct question about_target[] = {
                " WHERE c.collversion <> pg_collation_actual_version(c.oid)",
         .none = "are of the versions that were recorded",
         .what = "collations have another version now",
+        .one = "collation has another version now",
         .level = FINDING_WARNING,
         .advice = "Run ALTER COLLATION ... REFRESH VERSION before the load, "
                   "while nothing is sorted by them.",
+    },
+    {
+        .name = "target collation",
+        .sql = QUESTION_COLLATION,
+        .none = "is of the version that was recorded",
+        .what = "has another version now",
+        .level = FINDING_WARNING,
+        .advice = "Run ALTER DATABASE ... REFRESH COLLATION VERSION before "
+                  "the load, while nothing is sorted by it.",
+        .min_version = 150000,
     },
 };
 
@@ -61,29 +73,13 @@ struct need {
 
 static const struct need needs[] = {
     {
-        "SELECT r.rolname FROM pg_shdepend d"
-        " JOIN pg_roles r ON r.oid = d.refobjid"
-        " WHERE d.refclassid = 'pg_authid'::regclass"
-        " AND d.deptype IN ('o', 'a', 'r') AND d.dbid = (SELECT oid"
-        "  FROM pg_database WHERE datname = current_database())"
-        " UNION SELECT pg_get_userbyid(c.relowner) " RELATIONS_FROM,
-        {
-            .name = "target roles",
-            .sql = MISSING_FROM("pg_roles", "rolname"),
-            .none = "every owner and grantee is there",
-            .what = "roles are missing",
-            .level = FINDING_ERROR,
-            .advice = "Export and load with --roles, create them (pg_dumpall "
-                      "--roles-only), or load with --no-owner and --no-acl.",
-        },
-    },
-    {
         "SELECT extname FROM pg_extension",
         {
             .name = "target extensions",
             .sql = MISSING_FROM("pg_available_extensions", "name"),
             .none = "all can be had",
             .what = "extensions are not installed",
+            .one = "extension is not installed",
             .level = FINDING_ERROR,
             .advice = "Install their packages on the target's machine.",
         },
@@ -96,6 +92,7 @@ static const struct need needs[] = {
             .sql = MISSING_FROM("pg_tablespace", "spcname"),
             .none = "all are there",
             .what = "tablespaces are missing",
+            .one = "tablespace is missing",
             .level = FINDING_ERROR,
             .advice = "Create them at the target (CREATE TABLESPACE).",
         },
@@ -117,6 +114,46 @@ check_need(const struct need *need, struct session *source,
     if (session_query(source, sql, &res, err))
         return question_failed(f, need->missing.name, FINDING_WARNING, err);
     return question_ask(&need->missing, target, PQgetvalue(res, 0, 0), f, err);
+}
+
+/*
+ * Owners, grantees, and whom policies are for: the last are needed even where
+ * owners and privileges are left out.
+ */
+static int
+check_roles(const struct preflight_params *p, struct session *source,
+            struct session *target, struct findings *f, struct err *err)
+{
+    struct need roles = {
+        .missing = {
+            .name = "target roles",
+            .sql = MISSING_FROM("pg_roles", "rolname"),
+            .none = "every role that is needed is there",
+            .what = "roles are missing",
+            .one = "role is missing",
+            .level = FINDING_ERROR,
+            .advice = "Export and load with --roles, create them (pg_dumpall "
+                      "--roles-only), or load with --no-owner and --no-acl.",
+        }};
+    cleanup_(freep) char *sql = NULL;
+
+    if (p->roles) {
+        roles.missing.level = FINDING_OK;
+        roles.missing.what = roles.missing.one = "would be made (--roles)";
+    }
+    if (asprintf(&sql,
+                 "SELECT r.rolname FROM pg_shdepend d"
+                 " JOIN pg_roles r ON r.oid = d.refobjid"
+                 " WHERE d.refclassid = 'pg_authid'::regclass"
+                 " AND d.deptype IN ('r'%s%s) AND d.dbid = (SELECT oid"
+                 "  FROM pg_database WHERE datname = current_database())"
+                 " UNION SELECT pg_get_userbyid(c.relowner) " RELATIONS_FROM
+                 "AND %s",
+                 p->no_owner ? "" : ", 'o'", p->no_acl ? "" : ", 'a'",
+                 p->no_owner ? "false" : "true") < 0)
+        return err_nomem(err);
+    roles.used = sql;
+    return check_need(&roles, source, target, f, err);
 }
 
 static int
@@ -181,11 +218,15 @@ preflight_target(const struct preflight_params *p, struct session *source,
     int r = session_open(&target, &params, err);
 
     if (!r)
+        r = session_exec(target, PREFLIGHT_PATIENCE, err);
+    if (!r)
         r = check_version(source, target, f, err);
     if (!r)
         r = check_encoding(source, target, f, err);
     if (!r)
         r = ask_target(p, target, f, err);
+    if (!r)
+        r = check_roles(p, source, target, f, err);
     for (unsigned i = 0; i < sizeof needs / sizeof *needs && !r; i++)
         r = check_need(&needs[i], source, target, f, err);
     return r;

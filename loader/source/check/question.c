@@ -41,6 +41,7 @@ ask_list(const struct question *q, struct session *s, const char *parameter,
     cleanup_(session_clearp) PGresult *res = NULL;
     cleanup_(freep) char *sql = NULL, *seen = NULL;
     struct finding found = {q->name, q->level, q->none, q->advice};
+    const char *what = q->what;
 
     if (asprintf(&sql, FIRST_OF, q->sql) < 0)
         return err_nomem(err);
@@ -50,7 +51,9 @@ ask_list(const struct question *q, struct session *s, const char *parameter,
         found.level = FINDING_OK;
         return findings_add(f, &found, err);
     }
-    if (asprintf(&seen, "%s %s: %s", PQgetvalue(res, 0, 0), q->what,
+    if (q->one && atoll(PQgetvalue(res, 0, 0)) == 1)
+        what = q->one;
+    if (asprintf(&seen, "%s %s: %s", PQgetvalue(res, 0, 0), what,
                  PQgetvalue(res, 0, 1)) < 0)
         return err_nomem(err);
     found.seen = seen;
@@ -83,6 +86,10 @@ question_ask(const struct question *q, struct session *s, const char *parameter,
                    : ask_value(q, s, parameter, f, err);
 }
 
+#define OTHERS                                                                 \
+    "FROM pg_stat_activity a WHERE backend_type = 'client backend'"            \
+    " AND application_name <> 'pghaul: check'"
+
 int
 question_connections(struct session *s, const char *name, unsigned needed,
                      struct findings *f, struct err *err)
@@ -90,15 +97,24 @@ question_connections(struct session *s, const char *name, unsigned needed,
     const struct question q = {
         .name = name,
         .sql = "SELECT CASE WHEN $1::int > n THEN 2 WHEN $1::int = n THEN 1"
-               " ELSE 0 END, format('%s of %s would be used', $1::int, n)"
-               " FROM (SELECT current_setting('max_connections')::int"
+               " ELSE 0 END, format('%s of %s would be used%s', $1::int, n,"
+               "  whose) FROM (SELECT current_setting('max_connections')::int"
                "  - current_setting('superuser_reserved_connections')::int"
                "  - coalesce(current_setting('reserved_connections', true),"
-               "             '0')::int"
-               "  - (SELECT count(*) FROM pg_stat_activity"
-               "     WHERE backend_type = 'client backend'"
-               "     AND application_name <> 'pghaul: check') AS n) AS x",
-        .advice = "Give a smaller --jobs, or raise max_connections.",
+               "             '0')::int - (SELECT count(*) " OTHERS ") AS n,"
+               "  '' AS whose"
+               " UNION ALL SELECT datconnlimit - (SELECT count(*) " OTHERS
+               "   AND a.datid = d.oid), ': CONNECTION LIMIT of the database'"
+               "  FROM pg_database d WHERE datname = current_database()"
+               "  AND datconnlimit >= 0"
+               "  AND current_setting('is_superuser') = 'off'"
+               " UNION ALL SELECT rolconnlimit - (SELECT count(*) " OTHERS
+               "   AND a.usesysid = r.oid), ': CONNECTION LIMIT of the role'"
+               "  FROM pg_roles r WHERE rolname = session_user"
+               "  AND rolconnlimit >= 0 AND NOT rolsuper"
+               " ORDER BY n LIMIT 1) AS x",
+        .advice = "Give a smaller --jobs, or raise max_connections, or the "
+                  "CONNECTION LIMIT that is named.",
     };
     char parameter[16];
 

@@ -16,10 +16,17 @@ struct question {
     const char *sql;
     const char *none;
     const char *what; /* "3 <what>: a, b, c" */
+    const char *one;  /* "1 <one>: a"; NULL: as what */
     enum finding_level level;
     const char *advice;
     int min_version; /* of the server; 0: all */
 };
+
+/* The database, when its collation's library has changed since it was made. */
+#define QUESTION_COLLATION                                                     \
+    "SELECT format('%s, was %s', pg_database_collation_actual_version(oid),"   \
+    " datcollversion) FROM pg_database WHERE datname = current_database()"     \
+    " AND datcollversion <> pg_database_collation_actual_version(oid)"
 
 /*
  * parameter is $1 of the query; NULL: it has none.  That the server refuses an

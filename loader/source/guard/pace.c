@@ -39,6 +39,8 @@ pace_write(const struct run_dir *dir, const struct pace *p, struct err *err)
         json_object_set_new(o, "limit", json_string(p->limit));
     if (p->forecast[0])
         json_object_set_new(o, "forecast", json_string(p->forecast));
+    if (p->stall[0])
+        json_object_set_new(o, "stall", json_string(p->stall));
     json_object_set_new(o, "limits", limits_json(&p->limits));
     return notice_write(dir, FILE_NAME, o, err);
 }
@@ -69,6 +71,7 @@ parse(const struct manifest_at *root, struct pace *p)
     p->n_workers = (unsigned)manifest_u64(root, "workers", 0, UINT_MAX);
     read_words(p->limit, sizeof p->limit, root, "limit");
     read_words(p->forecast, sizeof p->forecast, root, "forecast");
+    read_words(p->stall, sizeof p->stall, root, "stall");
     for (unsigned i = 0; i < N_VITALS; i++)
         if (manifest_has(&limits, vitals_names[i]))
             p->limits.max[i] =

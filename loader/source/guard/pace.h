@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "loader/source/guard/forecast.h"
+#include "loader/source/guard/stall.h"
 
 enum { PACE_E_NONE = 1 };
 
@@ -21,6 +22,7 @@ struct pace {
     unsigned n_allowed, n_workers;
     char limit[GUARD_WORDS];       /* what slows it down; or "" */
     char forecast[FORECAST_WORDS]; /* or "" */
+    char stall[STALL_WORDS];       /* what the source is at; or "" */
     struct guard_limits limits;    /* without the choice */
 };
 

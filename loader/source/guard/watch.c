@@ -14,6 +14,7 @@ enum { EVERY_MS = 500, WRITE_MS = 2000 };
 struct watch {
     struct watch_params params;
     struct throttle *throttle;
+    struct stalls *stalls;
     struct guard guard;
     struct forecast forecast;
     struct vitals vitals;
@@ -33,7 +34,8 @@ watch_new(struct watch **ret, const struct watch_params *p, struct err *err)
     w->params = *p;
     w->verdict.n_allowed = p->n_workers;
     guard_begin(&w->guard, p->limits, p->n_workers, clock_ms());
-    if (p->max_rate > 0 || guard_set(p->limits))
+    r = stalls_new(&w->stalls, p->n_workers, err);
+    if (!r && (p->max_rate > 0 || guard_set(p->limits)))
         r = throttle_new(&w->throttle, p->max_rate, p->stop, err);
     if (!r)
         *ret = take(w);
@@ -46,6 +48,7 @@ watch_free(struct watch *w)
     if (!w)
         return NULL;
     throttle_free(w->throttle);
+    stalls_free(w->stalls);
     free(w);
     return NULL;
 }
@@ -54,6 +57,12 @@ struct throttle *
 watch_throttle(struct watch *w)
 {
     return w->throttle;
+}
+
+struct stalls *
+watch_stalls(struct watch *w)
+{
+    return w->stalls;
 }
 
 /* ---- what is said ---- */
@@ -144,6 +153,7 @@ write_pace(struct watch *w, const struct progress_sum *sum,
     };
     struct err ignored; /* only status is poorer */
 
+    stalls_look(w->stalls, p.stall);
     memcpy(p.limit, w->verdict.words, sizeof p.limit);
     memcpy(p.forecast, f->words, sizeof p.forecast);
     pace_write(w->params.dir, &p, &ignored);
@@ -170,6 +180,19 @@ look_ahead(struct watch *w, uint64_t now_ms)
     }
 }
 
+/* A limit's words go before a stall's. */
+static void
+show(struct watch *w)
+{
+    char stall[STALL_WORDS];
+
+    while (stalls_news(w->stalls, stall))
+        progress_note(w->params.progress, "%s", stall);
+    stalls_look(w->stalls, stall);
+    progress_caption(w->params.progress, w->params.lane,
+                     w->verdict.words[0] ? w->verdict.words : stall);
+}
+
 static void
 look(struct watch *w, uint64_t now_ms)
 {
@@ -180,7 +203,7 @@ look(struct watch *w, uint64_t now_ms)
     note_standbys(w);
     w->verdict = guard_step(&w->guard, &w->vitals, now_ms);
     look_ahead(w, now_ms);
-    progress_caption(w->params.progress, w->params.lane, w->verdict.words);
+    show(w);
 }
 
 int

@@ -5,8 +5,8 @@
  * Watch: the guard at work over a lane.  It reads what the keeper has measured
  * (vitals.h), asks the guard what follows, and has it done: by the drive, which
  * hands out no more tasks, and by the throttle, which holds back who is in the
- * midst of one.  What changes is said once; how it stands is shown with the
- * progress and written down for status (pace.h).
+ * midst of one.  What changes is said once, stalls too (stall.h); how it stands
+ * is shown with the progress and written down for status (pace.h).
  *
  * It belongs to the main thread of the lane; the throttle to all.
  */
@@ -18,6 +18,7 @@
 #include "loader/progress/progress.h"
 #include "loader/run/run_dir.h"
 #include "loader/source/guard/guard.h"
+#include "loader/source/guard/stall.h"
 
 struct watch;
 
@@ -39,6 +40,9 @@ DEFINE_CLEANUP(struct watch *, watch_free)
 
 /* What the workers have to ask; NULL when nothing can hold them back. */
 struct throttle *watch_throttle(struct watch *w);
+
+/* Whom the workers tell what they wait for. */
+struct stalls *watch_stalls(struct watch *w);
 
 /* The lane's allow: ERR_REFUSED when a limit is the end. */
 int watch_allow(void *watch, unsigned *ret_n, struct err *err);
