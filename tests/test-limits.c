@@ -265,7 +265,10 @@ Test(limits, snapshot_that_grows_too_old_is_let_go)
     const char *source = make_source(), *run_dir = make_run_dir();
     struct server_run run;
 
-    run = server_run(export_words(source, run_dir, "--max-snapshot-age", "2s"));
+    /* Some is staged before the limit is reached, not all. */
+    server_sql(source, "INSERT INTO t SELECT g, repeat(md5(g::text), 8)"
+                       " FROM generate_series(14001, 50000) g");
+    run = server_run(export_words(source, run_dir, "--max-snapshot-age", "6s"));
     cr_assert_eq(run.status, 6, "%s", run.errors);
     cr_assert_not_null(
         strstr(run.errors, "limit --max-snapshot-age is reached: snapshot age"),
