@@ -263,7 +263,8 @@ catalog_clear(struct catalog *c, struct err *err)
                                "DELETE FROM skips;"
                                "DELETE FROM epochs;"
                                "DELETE FROM sqlite_sequence;"
-                               "DELETE FROM settings");
+                               "DELETE FROM settings"
+                               " WHERE key NOT GLOB 'cdc.*'");
 }
 
 int
