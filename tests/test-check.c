@@ -212,8 +212,18 @@ Test(check, roles_that_a_load_would_not_need_are_not_missed)
                        "CREATE ROLE reader; CREATE TABLE public.t (i int);"
                        "ALTER TABLE public.t OWNER TO owner;"
                        "GRANT SELECT ON public.t TO grantee;");
+    server_sql(target, "CREATE FUNCTION f() RETURNS event_trigger LANGUAGE"
+                       " plpgsql AS 'BEGIN END';"
+                       "CREATE EVENT TRIGGER e ON sql_drop"
+                       " EXECUTE FUNCTION f()");
     run = check(source, "--target", target, "--no-owner");
     assert_finds(&run, ERR_REFUSED, "1 role is missing: grantee\n");
+    assert_finds(&run, 6, "ok       target event triggers  none would fire");
+    server_sql(target, "CREATE ROLE plainer LOGIN");
+    run = check(source, "--target", as_role(target, "plainer"));
+    assert_finds(&run, 6,
+                 "warning  target event triggers  1 would fire at what a load "
+                 "does: e");
     run = check(source, "--target", target, "--no-owner", "--no-acl");
     assert_finds(&run, 0, "ok       target roles           every role that");
     run = check(source, "--target", target, "--roles");

@@ -55,6 +55,55 @@ Test(objects, comment_that_imitates_an_entry_is_a_comment)
     assert_copied(source);
 }
 
+/* ---- event triggers ---- */
+
+static const char raises[] =
+    "CREATE FUNCTION fires() RETURNS event_trigger LANGUAGE plpgsql AS"
+    "  $$BEGIN RAISE 'fired'; END$$;"
+    "CREATE EVENT TRIGGER fires ON ddl_command_end"
+    "  EXECUTE FUNCTION fires();";
+
+Test(objects, event_triggers_do_not_fire_at_a_load)
+{
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+
+    server_sql(source, "CREATE TABLE t (a int PRIMARY KEY);"
+                       "CREATE MATERIALIZED VIEW m AS SELECT a FROM t");
+    server_sql(source, raises);
+    moves_export(source, run_dir);
+    server_sql(target, "CREATE FUNCTION public.mine() RETURNS event_trigger"
+                       " LANGUAGE plpgsql AS $$BEGIN RAISE 'mine'; END$$;"
+                       "CREATE EVENT TRIGGER mine ON ddl_command_start"
+                       "  EXECUTE FUNCTION public.mine()");
+    moves_load(target, run_dir);
+    cr_assert_str_eq(server_value(target, "SELECT string_agg(evtname || ' ' ||"
+                                          " evtenabled::text, ', ' ORDER BY"
+                                          " evtname) FROM pg_event_trigger"),
+                     "fires O, mine O");
+    moves_assert_verified(target, run_dir);
+}
+
+Test(objects, event_trigger_that_fires_even_so_is_named)
+{
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    moves_export(source, run_dir);
+    server_sql(target, raises);
+    server_sql(target, "ALTER EVENT TRIGGER fires ENABLE ALWAYS");
+    run = moves_pghaul("load", "--target", target, "--dir", run_dir);
+    if (server_version(target) >= 170000) {
+        cr_assert_eq(run.status, 0, "%s", run.errors);
+        return;
+    }
+    assert_says(run, 3, "event trigger fires of the target fires at what");
+    assert_says(run, 3, ": fired");
+}
+
 /* ---- ledgers, and what is called like one ---- */
 
 Test(objects, schema_called_like_the_ledger_is_copied)

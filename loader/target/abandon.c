@@ -2,29 +2,25 @@
 #include "loader/target/abandon.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "loader/pg/session.h"
 #include "loader/target/aside.h"
 #include "loader/target/ledger.h"
 #include "loader/target/places.h"
+#include "loader/target/silence.h"
 
 static int
 drop_data(const struct abandon_params *p, struct session *s, struct catalog *c,
           struct err *err)
 {
-    struct err not_allowed;
-    int r;
+    int silent, r;
 
     if (!p->drop_data)
         return 0;
     /* Best without the user's triggers; who may not must do with them. */
-    r = session_exec(s, "SET session_replication_role = replica", &not_allowed);
-    if (r && strcmp(not_allowed.sqlstate, "42501") != 0) {
-        *err = not_allowed;
-        return r;
-    }
-    r = places_list(s, c, err);
+    r = silence_triggers(s, &silent, err);
+    if (!r)
+        r = places_list(s, c, err);
     if (!r)
         r = session_exec(s, "SET lock_timeout = '30s'", err);
     if (!r)
@@ -82,7 +78,9 @@ abandon_load(const struct abandon_params *p, struct catalog *c, struct err *err)
         r = ledger_find(&l, s, err);
     if (r)
         return r == LEDGER_E_NONE ? ABANDON_E_NONE : r;
-    r = drop_data(p, s, c, err);
+    r = silence_event_triggers(s, err);
+    if (!r)
+        r = drop_data(p, s, c, err);
     if (!r)
         r = put_back(p, &l, s, err);
     return r ? r : drop_ledger(p, &l, s, err);

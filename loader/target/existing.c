@@ -13,6 +13,7 @@
 #include "loader/target/aside.h"
 #include "loader/target/misfits.h"
 #include "loader/target/places.h"
+#include "loader/target/silence.h"
 #include "loader/target/unchecked.h"
 
 enum { HOOK_MAX = 16 << 20 }; /* bytes of the user's SQL */
@@ -25,6 +26,17 @@ enum step {
     STEP_ROOM,
     STEP_AFTER,
 };
+
+/* The user's own SQL is run as a session of the user's would run it. */
+static int
+run_sql(struct session *s, enum step step, const char *sql, struct err *err)
+{
+    int r = 0;
+
+    if (step == STEP_BEFORE || step == STEP_AFTER)
+        r = silence_break(s, err);
+    return r ? r : session_exec(s, sql, err);
+}
 
 /* Do it together with its row in the ledger; nothing when that is there. */
 static int
@@ -40,7 +52,7 @@ do_once(const struct existing *x, struct session *s, enum step step,
         return r;
     r = ledger_claim(x->ledger, s, &row, err);
     if (!r && sql)
-        r = session_exec(s, sql, err);
+        r = run_sql(s, step, sql, err);
     if (!r)
         return session_exec(s, "COMMIT", err);
     session_exec(s, "ROLLBACK", &ignored);
@@ -148,16 +160,6 @@ make_room(const struct existing *x, struct session *s, struct err *err)
 /* ---- triggers and the like ---- */
 
 static int
-become_replica(struct session *s, int *ret, struct err *err)
-{
-    int r = session_exec(s, "SET session_replication_role = replica", err);
-
-    *ret = r == 0;
-    /* insufficient_privilege: then triggers are put aside one by one */
-    return r && strcmp(err->sqlstate, "42501") == 0 ? 0 : r;
-}
-
-static int
 begun_by_another_role(struct err *err)
 {
     err_set(err, ERR_REFUSED,
@@ -207,7 +209,7 @@ existing_begin(const struct existing *x, struct session *s, int *ret_replica,
     if (!r)
         r = run_hook(x, s, STEP_BEFORE, x->wishes->before_sql, err);
     if (!r)
-        r = become_replica(s, ret_replica, err);
+        r = silence_triggers(s, ret_replica, err);
     if (!r)
         r = put_aside(x, s, *ret_replica, err);
     return r ? r : make_room(x, s, err);

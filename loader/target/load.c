@@ -15,6 +15,7 @@
 #include "loader/target/roles.h"
 #include "loader/target/schema.h"
 #include "loader/target/sequences.h"
+#include "loader/target/silence.h"
 #include "loader/work/retry.h"
 
 struct load {
@@ -406,6 +407,8 @@ begin_once(void *arg, int again, struct err *err)
     x->lane.replica = 0; /* until it is known that it may be */
     if (again)
         r = reconnect(x, err);
+    else
+        r = silence_tell(x->session, x->params.progress, err);
     if (!r)
         r = portrait_log(progress_events(x->params.progress), "target",
                          x->session, err);

@@ -10,6 +10,7 @@
 #include "loader/pg/pooler.h"
 #include "loader/target/load_chunk.h"
 #include "loader/target/load_large_objects.h"
+#include "loader/target/silence.h"
 
 /* One of the two is set. */
 struct task {
@@ -142,7 +143,6 @@ static const char settings[] =
     "SET synchronous_commit = on;"
     "SET default_transaction_read_only = off;"
     "SET check_function_bodies = off;"
-    "SET default_transaction_read_only = off;"
     "SELECT pg_catalog.set_config('maintenance_work_mem', '256MB', false)"
     " FROM pg_catalog.pg_settings"
     " WHERE name = 'maintenance_work_mem' AND setting::int8 < 262144";
@@ -178,6 +178,8 @@ load_lane_connect(const struct load_lane *lane, struct session **s,
     r = *s ? session_reopen(*s, err) : session_open(s, &p, err);
     if (!r)
         r = session_exec(*s, settings, err);
+    if (!r)
+        r = silence_event_triggers(*s, err);
     if (!r && lane->replica)
         r = session_exec(*s, "SET session_replication_role = replica", err);
     return r;

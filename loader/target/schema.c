@@ -15,7 +15,10 @@
 #include "loader/pg/tool.h"
 #include "loader/target/toc.h"
 
-enum { LIST_MAX = 256 << 20 }; /* bytes of pg_restore -l that we accept */
+enum {
+    LIST_MAX = 256 << 20,     /* bytes of pg_restore -l that we accept */
+    EVENT_TRIGGERS = 1 << 29, /* the first's order: behind all others */
+};
 
 struct schema {
     struct schema_params params;
@@ -326,6 +329,9 @@ hand_over(struct schema *s, enum schema_section section,
 {
     const struct toc_item *item = toc_find(&s->toc[section], e->id);
     struct catalog_entry entry = {.id = e->id, .order = v->n++};
+
+    if (item->pass == TOC_PASS_EVENT_TRIGGERS)
+        entry.order += EVENT_TRIGGERS;
     int r;
 
     if (is_left_out(s, item, e))

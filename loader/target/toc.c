@@ -29,12 +29,13 @@ classify(struct toc_item *item, unsigned long class, const char *type)
         item->kind = TOC_KEY;
 
     if (begins(type, "ACL ") || begins(type, "DEFAULT ACL "))
-        item->pass = 1;
+        item->pass = TOC_PASS_ACL;
+    else if (begins(type, "MATERIALIZED VIEW DATA "))
+        item->pass = TOC_PASS_LATE;
     else if (begins(type, "EVENT TRIGGER ") ||
              begins(type, "COMMENT - EVENT TRIGGER ") ||
-             begins(type, "SECURITY LABEL - EVENT TRIGGER ") ||
-             begins(type, "MATERIALIZED VIEW DATA "))
-        item->pass = 2;
+             begins(type, "SECURITY LABEL - EVENT TRIGGER "))
+        item->pass = TOC_PASS_EVENT_TRIGGERS;
 }
 
 /* 0, or -1 when the line is no entry. */

@@ -16,13 +16,22 @@
 
 enum toc_kind { TOC_OTHER, TOC_TABLE, TOC_INDEX, TOC_KEY };
 
+/* pg_restore's, but that it has the last two as one: event triggers would fire
+   at what comes after them. */
+enum toc_pass {
+    TOC_PASS_MAIN,
+    TOC_PASS_ACL,
+    TOC_PASS_LATE, /* what reads rows through the rights of others */
+    TOC_PASS_EVENT_TRIGGERS,
+};
+
 struct toc_item {
     int64_t id;         /* dump id */
     uint32_t oid;       /* of the object at the source; 0: none */
     uint32_t class_oid; /* of the catalogue that it stands in; 0: none */
     int left_out;       /* for who leaves it out */
     enum toc_kind kind;
-    unsigned pass;   /* pg_restore's: 0 main, 1 ACLs, 2 what comes last */
+    enum toc_pass pass;
     unsigned n_seen; /* for who compares */
     unsigned line;   /* in the list, from 0 */
 };

@@ -37,6 +37,19 @@ static const struct question about_target[] = {
                   "create untrusted extensions nor event triggers.",
     },
     {
+        .name = "target event triggers",
+        .sql = "SELECT evtname FROM pg_event_trigger WHERE evtevent <> 'login'"
+               " AND (evtenabled IN ('O', 'A')"
+               "   AND current_setting('is_superuser') = 'off'"
+               "  OR evtenabled = 'A'"
+               "   AND current_setting('server_version_num')::int < 170000)",
+        .none = "none would fire",
+        .what = "would fire at what a load does",
+        .level = FINDING_WARNING,
+        .advice = "ALTER EVENT TRIGGER ... DISABLE for the time of the load, "
+                  "or load as a role that may keep them from firing.",
+    },
+    {
         .name = "target collations",
         .sql = "SELECT format('%I.%I', n.nspname, c.collname)"
                " FROM pg_collation c"
