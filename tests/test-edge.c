@@ -34,6 +34,15 @@ load(const char *target, const char *run_dir)
     cr_assert_eq(run.status, 0, "load: %s", run.errors);
 }
 
+static const char publications[] =
+    "SELECT string_agg(concat_ws(' ', p.pubname, p.pubowner::regrole,"
+    " puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,"
+    " (SELECT string_agg(concat_ws('.', schemaname, tablename), ',' ORDER BY"
+    "   schemaname, tablename) FROM pg_publication_tables t"
+    "   WHERE t.pubname = p.pubname AND schemaname <> '" EDGE_LEDGER
+    "')), E'\\n' ORDER BY p.pubname)"
+    " FROM pg_publication p";
+
 /* ---- the whole of it ---- */
 
 Test(edge, copy_has_the_same_objects_and_rows)
@@ -61,10 +70,12 @@ Test(edge, clone_of_it_has_the_same_objects_and_rows)
 {
     const char *source = edge_source("source"), *target = edge_target("target");
     const char *run_dir = moves_path(server_tmp_dir(), "run");
-    struct server_run run =
-        moves_pghaul("clone", "--source", source, "--target", target, "--dir",
-                     run_dir, "--ledger-schema", EDGE_LEDGER, "--quiet");
+    struct server_run run = moves_pghaul(
+        "clone", "--source", source, "--target", target, "--dir", run_dir,
+        "--ledger-schema", EDGE_LEDGER, "--publications", "--quiet");
 
     cr_assert_eq(run.status, 0, "%s", run.errors);
     edge_assert_equal(source, target);
+    cr_assert_str_eq(server_value(target, publications),
+                     server_value(source, publications));
 }

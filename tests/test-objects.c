@@ -104,6 +104,68 @@ Test(objects, event_trigger_that_fires_even_so_is_named)
     assert_says(run, 3, ": fired");
 }
 
+/* ---- publications ---- */
+
+static const char publishes[] =
+    "CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int PRIMARY KEY);"
+    "CREATE PUBLICATION \"p; q\" FOR TABLE u, t;"
+    "COMMENT ON PUBLICATION \"p; q\" IS 'what for';"
+    "CREATE PUBLICATION all_of_it FOR ALL TABLES";
+
+static const char published[] =
+    "SELECT string_agg(concat_ws(' ', p.pubname, puballtables,"
+    " obj_description(p.oid), r.prrelid::regclass), E'\\n'"
+    " ORDER BY p.pubname, r.prrelid::regclass::text)"
+    " FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid"
+    " WHERE p.pubname NOT LIKE 'pghaul%'";
+
+Test(objects, publications_are_copied_on_request_but_for_the_runs_own)
+{
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    server_sql(source, publishes);
+    run = moves_pghaul("clone", "--source", source, "--target", target, "--dir",
+                       run_dir, "--cdc", "--publications");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(server_value(target, published),
+                     server_value(source, published));
+    cr_assert_str_eq(server_value(target, "SELECT count(*) FROM"
+                                          " pg_publication"),
+                     "2");
+    run = moves_pghaul("abort", "--source", source, "--dir", run_dir, "--yes");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+
+    target = server_database("target");
+    run = moves_pghaul("load", "--target", target, "--dir", run_dir);
+    assert_says(run, 0, "2 publications of the run are not made");
+    cr_assert_str_eq(server_value(target, "SELECT count(*) FROM"
+                                          " pg_publication"),
+                     "0");
+}
+
+Test(objects, publications_that_nobody_asked_for_are_named)
+{
+    const char *source = server_database("source");
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    server_sql(source, publishes);
+    run = moves_pghaul("plan", "--source", source);
+    cr_assert_not_null(strstr(run.output, "publication p; q: a copy publishes "
+                                          "only when asked to"),
+                       "%s", run.output);
+    moves_export(source, run_dir);
+    run = moves_pghaul("load", "--target", server_database("target"), "--dir",
+                       run_dir, "--publications");
+    assert_says(run, 6, "the run holds no publications");
+    run = moves_pghaul("export", "--source", source, "--dir", run_dir,
+                       "--publications");
+    assert_says(run, 6, "begun without --publications");
+}
+
 /* ---- ledgers, and what is called like one ---- */
 
 Test(objects, schema_called_like_the_ledger_is_copied)

@@ -354,6 +354,8 @@ int catalog_next_skip(struct catalog *c, uint64_t *cursor,
 /* Does a load leave this object out? */
 int catalog_leaves_out(struct catalog *c, uint32_t class_oid, uint32_t oid,
                        int *ret, struct err *err);
+/* Are there publications of the source's, but not in the schema's dump? */
+int catalog_lacks_publications(struct catalog *c, int *ret, struct err *err);
 
 /* ---- a new load, and what all show ---- */
 

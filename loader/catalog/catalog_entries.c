@@ -236,6 +236,20 @@ catalog_leaves_out(struct catalog *c, uint32_t class_oid, uint32_t oid,
     return r == CATALOG_E_NONE ? 0 : r;
 }
 
+/* One that is in the dump has its object with it. */
+int
+catalog_lacks_publications(struct catalog *c, int *ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(c, err, &q,
+                         SQL("SELECT 1 FROM skips WHERE kind = 'publication'"
+                             " AND class_oid IS NULL"));
+    *ret = r == 0;
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
 int
 catalog_next_skip(struct catalog *c, uint64_t *cursor,
                   struct catalog_skip **ret, struct err *err)

@@ -68,6 +68,7 @@ copying_planner_params(const struct options *o)
     return (struct planner_params){
         .chunk_size = o->chunk_size,
         .format = formats[o->format],
+        .publications = o->publications,
     };
 }
 
@@ -119,6 +120,7 @@ copying_load_params(const struct workplace *w, const struct facts *f)
         .on_full = rooms[o->on_target_full],
         .sequence_margin = o->sequence_margin,
         .roles = o->roles,
+        .publications = o->publications,
         .into_existing = o->into_existing,
         .existing = {.rows = o->truncate ? EXISTING_TRUNCATED
                              : o->append ? EXISTING_KEPT

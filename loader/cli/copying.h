@@ -18,18 +18,19 @@
      OPTION_SET(new_epoch) | OPTION_SET(cdc) | OPTION_SET(slot) |              \
      OPTION_SET(publication) | OPTION_SET(plugin) | OPTION_SET(slot_timeout) | \
      OPTION_SET(replica_identity) | OPTION_SET(keeper_hours) |                 \
-     OPTION_SET(roles) | SELECTING_OPTIONS | OPTION_SET(max_rate) |            \
-     OPTION_SET(max_replica_lag) | OPTION_SET(max_active_sessions) |           \
-     OPTION_SET(on_limit) | OPTION_SET(max_snapshot_age) |                     \
-     OPTION_SET(max_wal_retained))
+     OPTION_SET(roles) | OPTION_SET(publications) | SELECTING_OPTIONS |        \
+     OPTION_SET(max_rate) | OPTION_SET(max_replica_lag) |                      \
+     OPTION_SET(max_active_sessions) | OPTION_SET(on_limit) |                  \
+     OPTION_SET(max_snapshot_age) | OPTION_SET(max_wal_retained))
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \
      OPTION_SET(append) | OPTION_SET(rebuild_indexes) |                        \
      OPTION_SET(no_key_check) | OPTION_SET(before_sql) |                       \
      OPTION_SET(after_sql) | OPTION_SET(yes) | OPTION_SET(roles) |             \
-     OPTION_SET(no_analyze) | OPTION_SET(sequence_margin) |                    \
-     OPTION_SET(index_jobs) | OPTION_SET(on_target_full))
+     OPTION_SET(publications) | OPTION_SET(no_analyze) |                       \
+     OPTION_SET(sequence_margin) | OPTION_SET(index_jobs) |                    \
+     OPTION_SET(on_target_full))
 /* How much is said, and how. */
 #define COPYING_TALK_OPTIONS                                                   \
     (OPTION_SET(progress) | OPTION_SET(json) | OPTION_SET(quiet) |             \

@@ -265,6 +265,6 @@ const struct command command_plan = {
         "half of the size of the tables.",
     .requires = OPTION_SET(source),
     .takes = OPTION_SET(jobs) | OPTION_SET(chunk_size) | OPTION_SET(format) |
-             SELECTING_OPTIONS | OPTION_SET(json),
+             SELECTING_OPTIONS | OPTION_SET(publications) | OPTION_SET(json),
     .run = run,
 };

@@ -272,9 +272,9 @@ dump_schema(struct export *x, const struct keeper_look *keeper,
         .snapshot = keeper->snapshots[0],
         .session = x->session,
         .selection = x->params.selection,
+        .publications = x->params.plan.publications,
         .stop = x->params.stop,
     };
-
     int r;
 
     progress_phase_begin(x->params.progress, "schema");
@@ -623,6 +623,21 @@ require_roles(const struct export *x, struct err *err)
                          "what is staged.");
 }
 
+static int
+require_publications(const struct export *x, struct err *err)
+{
+    int lacks, r;
+
+    if (!x->params.plan.publications || x->params.new_epoch)
+        return 0;
+    r = catalog_lacks_publications(x->catalog, &lacks, err);
+    if (r || !lacks)
+        return r;
+    err_set(err, ERR_REFUSED, "this export was begun without --publications");
+    return err_hint(err, "Go on without, or give --start-over to throw away "
+                         "what is staged.");
+}
+
 /* "--table=a --exclude-table=b" from the lines of a selection's text. */
 static const char *
 show_selection(char *text)
@@ -782,6 +797,8 @@ require_same(struct export *x, const struct facts *now, struct err *err)
                                    x->catalog, err);
     if (!r)
         r = require_roles(x, err);
+    if (!r)
+        r = require_publications(x, err);
     return r ? r : require_same_use(x, err);
 }
 

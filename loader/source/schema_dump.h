@@ -17,6 +17,7 @@ struct schema_dump_params {
     const char *snapshot;
     struct session *session;           /* in that snapshot */
     const struct selection *selection; /* prepared, or NULL: all */
+    int publications;                  /* these, too */
     const struct stop *stop;
 };
 

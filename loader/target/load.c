@@ -123,6 +123,32 @@ list_post_data(struct load *x, struct schema *schema, struct err *err)
 }
 
 static int
+require_publications(const struct load *x, struct err *err)
+{
+    int lacks, r;
+
+    if (!x->params.publications)
+        return 0;
+    r = catalog_lacks_publications(x->catalog, &lacks, err);
+    if (r || !lacks)
+        return r;
+    err_set(err, ERR_REFUSED, "the run holds no publications");
+    return err_hint(err, "They are exported with --publications.");
+}
+
+static void
+note_passed(const struct load *x, const struct schema *schema)
+{
+    unsigned n = schema_passed_publications(schema);
+
+    if (n > 0)
+        progress_note(x->params.progress,
+                      "%u publication%s of the run %s not made: give "
+                      "--publications",
+                      n, n > 1 ? "s" : "", n > 1 ? "are" : "is");
+}
+
+static int
 restore_schema(struct load *x, struct err *err)
 {
     const struct schema_params p = {
@@ -134,11 +160,16 @@ restore_schema(struct load *x, struct err *err)
         .target_major = session_server_version(x->session) / 10000,
         .no_owner = x->params.no_owner,
         .no_acl = x->params.no_acl,
+        .publications = x->params.publications,
     };
     cleanup_(schema_freep) struct schema *schema = NULL;
     int r;
 
-    r = schema_open(&schema, &p, err);
+    r = require_publications(x, err);
+    if (!r)
+        r = schema_open(&schema, &p, err);
+    if (!r)
+        note_passed(x, schema);
     if (!r)
         r = schema_each(schema, SCHEMA_PRE_DATA, restore_entry, x, err);
     if (!r)

@@ -43,6 +43,7 @@ struct load_params {
     enum room_choice on_full; /* the target's disk */
     uint64_t sequence_margin; /* values to skip: sequences.h */
     int roles; /* also the run's roles, and the database's own properties */
+    int publications; /* the run's, too */
     int into_existing;
     struct existing_wishes existing; /* when into_existing */
     const struct stop *stop;

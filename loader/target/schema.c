@@ -27,6 +27,7 @@ struct schema {
     int dump_fd;
     struct toc toc[2]; /* by section */
     int dumped_by;     /* major version of pg_dump */
+    unsigned n_passed; /* publications that nobody has asked for */
 };
 
 static const char *const section_options[] = {
@@ -108,8 +109,19 @@ mark_left_out(struct schema *s, struct toc *toc, struct err *err)
         if (item->oid)
             r = catalog_leaves_out(s->params.catalog, item->class_oid,
                                    item->oid, &item->left_out, err);
+        if (item->kind == TOC_PUBLICATION && !s->params.publications &&
+            !item->left_out) {
+            item->left_out = 1;
+            s->n_passed++;
+        }
     }
     return r;
+}
+
+unsigned
+schema_passed_publications(const struct schema *s)
+{
+    return s->n_passed;
 }
 
 int
@@ -297,8 +309,9 @@ is_left_out(const struct schema *s, const struct toc_item *item,
     const char *at = e->dependencies.at;
     const char *end = at + e->dependencies.len;
 
-    /* Comments, rights and labels have no OID of their own. */
-    if (item->left_out || item->oid)
+    /* Comments, rights and labels have no OID of their own; what a publication
+       publishes has one, but none but the publication cares. */
+    if (item->left_out || (item->oid && item->kind != TOC_MEMBER))
         return item->left_out;
     while (at < end) {
         const struct toc_item *on[2];

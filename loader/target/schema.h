@@ -32,6 +32,7 @@ struct schema_params {
     int target_major;            /* of the server that is loaded */
     int no_owner;                /* objects belong to who loads */
     int no_acl;                  /* without GRANT and REVOKE */
+    int publications;            /* those that the dump has */
 };
 
 /* Checks RUN/data/schema.dump and lists it.  Refused: a pg_dump that was too
@@ -40,6 +41,9 @@ int schema_open(struct schema **ret, const struct schema_params *p,
                 struct err *err);
 struct schema *schema_free(struct schema *s);
 DEFINE_CLEANUP(struct schema *, schema_free)
+
+/* How many publications the dump has, but are not to be made. */
+unsigned schema_passed_publications(const struct schema *s);
 
 /*
  * Hand over the section's entries in the order in which they are to be

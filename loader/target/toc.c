@@ -7,6 +7,7 @@
 enum {
     CLASS_PG_CLASS = 1259,
     CLASS_PG_CONSTRAINT = 2606,
+    CLASS_PG_PUBLICATION = 6104,
 };
 
 /* ---- the list ---- */
@@ -27,6 +28,10 @@ classify(struct toc_item *item, unsigned long class, const char *type)
         item->kind = TOC_INDEX;
     else if (class == CLASS_PG_CONSTRAINT && begins(type, "CONSTRAINT "))
         item->kind = TOC_KEY;
+    else if (begins(type, "PUBLICATION TABLE"))
+        item->kind = TOC_MEMBER;
+    else if (class == CLASS_PG_PUBLICATION)
+        item->kind = TOC_PUBLICATION;
 
     if (begins(type, "ACL ") || begins(type, "DEFAULT ACL "))
         item->pass = TOC_PASS_ACL;

@@ -14,7 +14,14 @@
 
 /* ---- the list: "3236; 2606 16419 CONSTRAINT public c uq owner" ---- */
 
-enum toc_kind { TOC_OTHER, TOC_TABLE, TOC_INDEX, TOC_KEY };
+enum toc_kind {
+    TOC_OTHER,
+    TOC_TABLE,
+    TOC_INDEX,
+    TOC_KEY,
+    TOC_PUBLICATION,
+    TOC_MEMBER, /* what a publication publishes */
+};
 
 /* pg_restore's, but that it has the last two as one: event triggers would fire
    at what comes after them. */

@@ -40,6 +40,7 @@ struct planner_params {
     unsigned epoch;      /* that is planned */
     uint64_t chunk_size; /* bytes */
     enum planner_format format;
+    int publications;     /* copy them, too */
     int no_large_objects; /* leave them out, and say so */
     int only_rows; /* neither sequences nor what is left out: who compares */
     const struct selection *selection; /* prepared, or NULL: all */

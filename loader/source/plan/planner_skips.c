@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <stdio.h>
+#include <string.h>
 
+#include "loader/catalog/capture.h"
 #include "loader/source/plan/left_out_sql.h"
 #include "loader/source/plan/planner_private.h"
 #include "loader/source/plan/relations.h"
@@ -32,9 +34,6 @@ static const char *const lists[] = {
     " ON i.indexrelid = c.oid AND NOT i.indisvalid " RELATIONS_WHERE
     "AND c.relkind = 'i'"
     " AND NOT EXISTS (SELECT FROM left_out l WHERE l.oid = i.indrelid)",
-
-    "SELECT 'publication', '', pubname, 'a copy does not publish', true"
-    " FROM pg_catalog.pg_publication",
 
     "SELECT 'subscription', '', subname, 'a copy does not subscribe', true"
     " FROM pg_catalog.pg_subscription"
@@ -86,6 +85,62 @@ add_unsound(struct planner *p, struct err *err)
     return r;
 }
 
+/* ---- publications ---- */
+
+#define PG_PUBLICATION 6104
+
+/* What this run has made itself, for change data capture. */
+static int
+is_own(struct planner *p, const char *publication, int *ret, struct err *err)
+{
+    struct capture m = {0};
+    unsigned epoch = 0;
+    int r;
+
+    *ret = 0;
+    while (!*ret && !(r = capture_next(p->catalog, epoch, &m, err))) {
+        epoch = m.epoch;
+        *ret = m.publication && !m.found &&
+               strcmp(m.publication, publication) == 0;
+        capture_clear(&m);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* Our own is in the dump when others are, so the load must pass over it. */
+static int
+visit_publication(void *arg, const PGresult *row, struct err *err)
+{
+    struct planner *p = arg;
+    char kind[] = "publication", schema[] = "";
+    char not_asked[] = "a copy publishes only when asked to (--publications)";
+    char ours[] = "it is the run's own, for change data capture";
+    struct catalog_skip skip = {.kind = kind,
+                                .schema = schema,
+                                .name = PQgetvalue(row, 0, 1),
+                                .reason = not_asked,
+                                .harmless = 1};
+    int own, r = is_own(p, skip.name, &own, err);
+
+    if (r || (!own && p->params->publications))
+        return r;
+    if (own) {
+        skip.reason = ours;
+        skip.class_oid = PG_PUBLICATION;
+        skip.oid = (uint32_t)planner_number(row, 0, 0);
+    }
+    return catalog_add_skip(p->catalog, &skip, err);
+}
+
+static int
+add_publications(struct planner *p, struct err *err)
+{
+    return session_each(p->session,
+                        "SELECT oid, pubname FROM pg_catalog.pg_publication"
+                        " ORDER BY pubname",
+                        visit_publication, p, err);
+}
+
 int
 planner_skips(struct planner *p, struct err *err)
 {
@@ -93,5 +148,7 @@ planner_skips(struct planner *p, struct err *err)
 
     for (unsigned i = 0; i < sizeof lists / sizeof *lists && !r; i++)
         r = add_list(p, lists[i], err);
+    if (!r)
+        r = add_publications(p, err);
     return r ? r : add_unsound(p, err);
 }
