@@ -231,7 +231,7 @@ edge_assert_readable_by_hand(const char *source, const char *run_dir,
     run((const char *const[]){
         bin("pg_restore"), "--section=pre-data", "--exit-on-error", "-d",
         by_hand, server_process_text("%s/data/schema.dump", run_dir), NULL});
-    run((const char *const[]){"python3", "-B", tree("tests/load-by-hand.py"),
+    run((const char *const[]){PYTHON, "-B", tree("tests/load-by-hand.py"),
                               run_dir, by_hand, NULL});
     edge_assert_same_rows(source, by_hand);
 }

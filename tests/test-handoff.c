@@ -449,7 +449,7 @@ Test(handoff, to_others_is_filled_in)
     cr_assert(strstr(text, "'committed-offset'"), "%s", text);
     text = text_of(written(&x, "pgcopydb", "follow.sh"));
     cr_assert(strstr(text, "--not-consistent"), "%s", text);
-    run_ok((const char *const[]){"python3", "-m", "json.tool",
+    run_ok((const char *const[]){PYTHON, "-m", "json.tool",
                                  moves_path(x.dir, "handoff.json"), NULL});
     end(&x);
     x = ready("test_decoding");
@@ -457,10 +457,10 @@ Test(handoff, to_others_is_filled_in)
     text = text_of(written(&x, "dms", "table-mappings.json"));
     cr_assert(strstr(text, "\"table-name\":\"bare\""), "%s", text);
     run_ok((const char *const[]){
-        "python3", "-m", "json.tool",
+        PYTHON, "-m", "json.tool",
         moves_path(moves_path(x.dir, "dms"), "table-mappings.json"), NULL});
     run_ok((const char *const[]){
-        "python3", "-m", "json.tool",
+        PYTHON, "-m", "json.tool",
         moves_path(moves_path(x.dir, "dms"), "endpoint.json"), NULL});
     end(&x);
 }

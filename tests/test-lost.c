@@ -36,7 +36,7 @@ start_proxy(const char *server, const struct cut *cut)
 {
     const char *script =
         server_process_text("%s/tests/pg-proxy.py", getenv("PGHAUL_SOURCE"));
-    const char *argv[] = {"python3",
+    const char *argv[] = {PYTHON,
                           "-B",
                           script,
                           "--fail",

@@ -118,7 +118,7 @@ root_of(const char *run_dir, const char *table)
              "open('%s/data/catalog.json'))['tables'] if t['name'] == '%s'][0],"
              " end='')",
              run_dir, table);
-    run = server_run((const char *const[]){"python3", "-c", script, NULL});
+    run = server_run((const char *const[]){PYTHON, "-c", script, NULL});
     cr_assert_eq(run.status, 0, "%s", run.errors);
     return run.output;
 }
@@ -312,8 +312,7 @@ n_chunks(const char *run_dir, const char *table)
              "open('%s/data/catalog.json'))['tables']"
              " if t['name'] == sys.argv[1]][0])",
              run_dir);
-    run =
-        server_run((const char *const[]){"python3", "-c", script, table, NULL});
+    run = server_run((const char *const[]){PYTHON, "-c", script, table, NULL});
     cr_assert_eq(run.status, 0, "%s", run.errors);
     return atoi(run.output);
 }

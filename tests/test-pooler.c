@@ -202,7 +202,7 @@ Test(pooler, balance_over_two_servers_is_refused)
     server_sql(server_conninfo("replica"),
                server_process_text("CREATE DATABASE %s", name));
     proxy = server_program_start((const char *const[]){
-        "python3", "-B",
+        PYTHON, "-B",
         server_process_text("%s/tests/pg-proxy.py", getenv("PGHAUL_SOURCE")),
         server_socket_dir("source"), server_socket_dir("replica"), NULL});
     for (int i = 0; i < 3000 && !strchr(port, '\n'); i++) {

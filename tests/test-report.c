@@ -57,7 +57,7 @@ assert_verdict(const char *dir, const char *verdict)
 
 /* The page is well-formed, stands alone, and has these texts. */
 #define assert_page(path, ...)                                                 \
-    judge_page((const char *const[]){"python3", "", path, __VA_ARGS__, NULL})
+    judge_page((const char *const[]){PYTHON, "", path, __VA_ARGS__, NULL})
 
 static void
 judge_page(const char *const *words)
