@@ -28,18 +28,11 @@ static const char vaults[] =
 static inline void
 follow(const struct moved *m)
 {
-    const char *slot =
-        server_value(m->source, "SELECT slot_name FROM"
-                                " pg_replication_slots WHERE database ="
-                                " current_database()");
+    struct server_run run = moves_pghaul("handoff", "--dir", m->dir, "--source",
+                                         m->source, "--target", m->target,
+                                         "--to", "subscription", "--unproven");
 
-    server_sql(m->target,
-               server_process_text(
-                   "CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH"
-                   " (copy_data = false, create_slot = false);"
-                   "COMMENT ON SUBSCRIPTION %s IS 'pghaul run %s'",
-                   slot, m->source, slot, slot,
-                   server_value(m->target, "SELECT run FROM pghaul.run")));
+    cr_assert_eq(run.status, 0, "%s%s", run.output, run.errors);
 }
 
 /* A bank whose target follows it. */

@@ -99,7 +99,8 @@ lose_snapshot(const char *const words[], const char *source, const char *dir)
         usleep(50000);
     kill(p.pid, SIGKILL);
     run = server_program_wait(&p);
-    cr_assert_eq(run.status, 128 + SIGKILL, "%s", run.errors);
+    cr_assert_eq(run.status, 128 + SIGKILL, "%d: %s%s", run.status, run.output,
+                 run.errors);
     kill(keeper_pid(dir), SIGKILL);
     moves_wait_until(source, "SELECT count(*) = 0 FROM pg_stat_activity"
                              " WHERE application_name = 'pghaul: keeper'");
@@ -216,4 +217,94 @@ Test(epochs, are_refused_when_an_older_slot_is_lost)
     drop_slots(source);
     run = server_run(again_words(source, "--dir", dir, "--cdc"));
     assert_says(&run, 6, "of epoch 1 is lost");
+}
+
+static void
+assert_same_tables(const char *source, const char *target)
+{
+    static const char *const names[] = {"public.done", "public.slow",
+                                        "public.parts"};
+
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        cr_assert_str_eq(server_fingerprint(target, names[i]),
+                         server_fingerprint(source, names[i]), "%s", names[i]);
+}
+
+static const char change_more[] =
+    "UPDATE done SET t = t || '+' WHERE i % 5 = 0;"
+    "UPDATE slow SET t = t || '+' WHERE i % 7 = 1;"
+    "DELETE FROM parts WHERE i % 9 = 4;"
+    "INSERT INTO done SELECT max(i) + 1, 'late' FROM done;"
+    "INSERT INTO slow SELECT max(i) + 1, 'late' FROM slow;";
+
+/* Both epochs are in the target, and the source has gone on. */
+static void
+load_two_epochs(const char *source, const char *target, const char *dir)
+{
+    struct server_run run;
+
+    lose_snapshot(first_words(source, "--dir", dir, "--cdc", "--publication",
+                              "p1", "--slot", "s1"),
+                  source, dir);
+    server_sql(source, change);
+    run = server_run(again_words(source, "--dir", dir, "--cdc", "--publication",
+                                 "p2", "--slot", "s2"));
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    server_sql(source, change_more);
+    moves_load(target, dir);
+    moves_assert_verified(target, dir);
+}
+
+#define cut_over(source, target, dir, ...)                                     \
+    moves_pghaul("cutover", "--source", source, "--target", target, "--dir",   \
+                 dir, "--yes", __VA_ARGS__)
+
+/* What s1 has of a table that has moved to the second epoch is in its rows, and
+   must not come again. */
+Test(epochs, each_is_handed_over_to_its_own_subscription)
+{
+    const char *source = source_database(), *dir = run_dir();
+    const char *target = server_database("target");
+    const char *files = moves_path(server_tmp_dir(), "files");
+    struct server_run run;
+
+    load_two_epochs(source, target, dir);
+    run = moves_pghaul("handoff", "--dir", dir, "--source", source, "--target",
+                       target, "--to", "debezium", "--output", files);
+    cr_assert_eq(run.status, 0, "%s%s", run.output, run.errors);
+    cr_assert_eq(access(moves_path(files, "epoch-1/debezium.properties"), R_OK),
+                 0);
+    cr_assert_eq(access(moves_path(files, "epoch-2/debezium.properties"), R_OK),
+                 0);
+    run = moves_pghaul("handoff", "--dir", dir, "--source", source, "--target",
+                       target, "--to", "subscription");
+    assert_says(&run, 0, "");
+    cr_assert_str_eq(server_value(target, "SELECT string_agg(subname || ':' ||"
+                                          " subenabled, ' ' ORDER BY subname)"
+                                          " FROM pg_subscription"),
+                     "s1:true s2:true");
+    assert_same_tables(source, target);
+    server_sql(source, change_more);
+    run = moves_pghaul("handoff", "--dir", dir, "--source", source, "--target",
+                       target, "--to", "subscription", "--json");
+    assert_says(&run, 0, "");
+    cr_assert(strstr(run.output, "\"followed_already\": true"), "%s",
+              run.output);
+    assert_same_tables(source, target);
+    /* The way there, back, and there for good: one for all of them. */
+    run = cut_over(source, target, dir, "--hook", "true", "--verify", "rows");
+    assert_says(&run, 0, "");
+    server_sql(target, change_more);
+    moves_wait_until(source, "SELECT count(*) = 3 FROM done WHERE t = 'late'");
+    run = cut_over(source, target, dir, "--hook", "true", "--rollback");
+    assert_says(&run, 0, "");
+    assert_same_tables(source, target);
+    server_sql(source, change_more);
+    run = cut_over(source, target, dir, "--hook", "true");
+    assert_says(&run, 0, "");
+    assert_same_tables(source, target);
+    run = cut_over(source, target, dir, "--finish");
+    assert_says(&run, 0, "");
+    assert_left(source, "0 0");
+    assert_left(target, "0 0");
 }

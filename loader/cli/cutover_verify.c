@@ -21,23 +21,20 @@ struct outcome {
     struct err err;
 };
 
-/* Is it among those that were copied and left out of the publication, or was it
-   never copied? */
+/* CATALOG_E_NONE: it is not of this epoch. */
 static int
-is_followed(struct outcome *o, const struct proof_table *t, int *ret)
+find_in_epoch(struct outcome *o, const struct proof_table *t, unsigned epoch,
+              int *ret)
 {
-    int is_root_or_more = t->is_there[o->source];
     uint32_t last = 0;
     int r;
 
-    *ret = is_root_or_more;
     for (;;) {
         cleanup_(capture_table_freep) struct capture_table *x = NULL;
 
-        /* The first epoch is the only one: see cutover_open(). */
-        r = capture_next_table(o->workplace->catalog, 1, last, &x, &o->err);
+        r = capture_next_table(o->workplace->catalog, epoch, last, &x, &o->err);
         if (r)
-            return r == CATALOG_E_NONE ? 0 : r;
+            return r;
         last = x->oid;
         if (strcmp(x->schema, t->schema) == 0 &&
             strcmp(x->name, t->name) == 0) {
@@ -45,6 +42,28 @@ is_followed(struct outcome *o, const struct proof_table *t, int *ret)
             return 0;
         }
     }
+}
+
+/* Is it among those that were copied and left out of the publications, or was
+   it never copied? */
+static int
+is_followed(struct outcome *o, const struct proof_table *t, int *ret)
+{
+    int r = CATALOG_E_NONE;
+    unsigned last = 0;
+
+    *ret = t->is_there[o->source]; /* a root or more */
+    while (r == CATALOG_E_NONE) {
+        struct capture m = {0};
+
+        r = capture_next(o->workplace->catalog, last, &m, &o->err);
+        last = m.epoch;
+        capture_clear(&m);
+        if (r)
+            return r == CATALOG_E_NONE ? 0 : r;
+        r = find_in_epoch(o, t, last, ret);
+    }
+    return r;
 }
 
 static void

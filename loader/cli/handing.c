@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/cli/handing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,20 +61,41 @@ look_for_localhost(struct handing *h, struct err *err)
 }
 
 static int
-choose_subscription(struct handing *h, struct err *err)
+choose_conninfo(struct handing *h, struct err *err)
 {
     const struct options *o = h->workplace->ctx->options;
-    const struct capture *m = &h->capture;
     int r;
 
     r = conninfo_for_server(&h->conninfo,
                             o->subscription_conninfo ? o->subscription_conninfo
                                                      : o->source,
                             o->store_password, err);
-    if (!r)
-        r = look_for_localhost(h, err);
-    h->subscription = (struct subscription){
-        .name = o->subscription ? o->subscription : m->slot,
+    return r ? r : look_for_localhost(h, err);
+}
+
+/* The slot's, which is another one in each epoch; or as asked for, with the
+   epoch's number from the second on. */
+static int
+choose_name(struct hand *x, const char *asked, struct err *err)
+{
+    int n = asked && x->capture.epoch > 1
+                ? asprintf(&x->name, "%s_%u", asked, x->capture.epoch)
+                : asprintf(&x->name, "%s", asked ? asked : x->capture.slot);
+
+    if (n < 0)
+        x->name = NULL;
+    return n < 0 ? err_nomem(err) : 0;
+}
+
+static int
+choose_subscription(struct handing *h, struct hand *x, struct err *err)
+{
+    const struct options *o = h->workplace->ctx->options;
+    const struct capture *m = &x->capture;
+    int r = choose_name(x, o->subscription, err);
+
+    x->subscription = (struct subscription){
+        .name = x->name,
         .run_id = m->run_id,
         .conninfo = h->conninfo,
         .publication = m->publication,
@@ -85,31 +107,49 @@ choose_subscription(struct handing *h, struct err *err)
     return r;
 }
 
-/* One subscription an epoch would be needed, each with its own tables and its
-   own point at which it has caught up with the others. */
-static int
-require_one_epoch(const struct handing *h, struct err *err)
-{
-    struct capture first = {0};
-    int r = capture_next(h->workplace->catalog, 0, &first, err);
-    int is_one = !r && first.epoch == h->capture.epoch;
-
-    capture_clear(&first);
-    if (r || is_one)
-        return r;
-    err_set(err, ERR_REFUSED, "this run has more than one epoch");
-    return err_hint(err, "Make a consumer for each: handoff.json has the slot, "
-                         "the publication and the position of each.");
-}
+/* ---- the epochs ---- */
 
 static int
-require_slot(const struct handing *h, struct err *err)
+refuse_slotless(struct err *err)
 {
-    if (h->capture.state == CAPTURE_MADE)
-        return require_one_epoch(h, err);
     err_set(err, ERR_REFUSED, "this run has no replication slot");
     return err_hint(err, "Only a run that was exported with --cdc can be "
                          "handed over.");
+}
+
+static int
+add_hand(struct handing *h, struct capture *m, struct err *err)
+{
+    struct hand *hands = realloc(h->hands, (h->n_hands + 1) * sizeof *hands);
+
+    if (!hands) {
+        capture_clear(m);
+        return err_nomem(err);
+    }
+    h->hands = hands;
+    hands[h->n_hands++] = (struct hand){.capture = *m};
+    return m->state == CAPTURE_MADE ? 0 : refuse_slotless(err);
+}
+
+static int
+read_hands(struct handing *h, struct err *err)
+{
+    unsigned last = 0;
+    int r = 0;
+
+    while (!r) {
+        struct capture m = {0};
+
+        r = capture_next(h->workplace->catalog, last, &m, err);
+        last = m.epoch;
+        if (r)
+            capture_clear(&m);
+        else
+            r = add_hand(h, &m, err);
+    }
+    if (r != CATALOG_E_NONE)
+        return r;
+    return h->n_hands > 0 ? 0 : refuse_slotless(err);
 }
 
 int
@@ -122,11 +162,11 @@ handing_begin(struct handing *h, struct workplace *w, struct err *err)
     if (!r)
         r = facts_require_staged(&h->facts, err);
     if (!r)
-        r = capture_read(&h->capture, w->catalog, err);
+        r = read_hands(h, err);
     if (!r)
-        r = require_slot(h, err);
-    if (!r)
-        r = choose_subscription(h, err);
+        r = choose_conninfo(h, err);
+    for (unsigned i = 0; i < h->n_hands && !r; i++)
+        r = choose_subscription(h, &h->hands[i], err);
     if (!r)
         r = open_source(h, err);
     return r ? r : open_target(h, err);
@@ -140,7 +180,11 @@ handing_end(struct handing *h)
     if (h->conninfo)
         explicit_bzero(h->conninfo, strlen(h->conninfo));
     free(h->conninfo);
-    capture_clear(&h->capture);
+    for (unsigned i = 0; i < h->n_hands; i++) {
+        capture_clear(&h->hands[i].capture);
+        free(h->hands[i].name);
+    }
+    free(h->hands);
     facts_clear(&h->facts);
 }
 
@@ -148,35 +192,27 @@ handing_end(struct handing *h)
 
 /* That the source cannot be asked now is no failure of an export that is
    complete: what is not known is not said. */
-static void
-ask_source(struct handing *h, struct source_now *now)
-{
-    struct err err;
-
-    if (open_source(h, &err) == 0 &&
-        source_now_ask(now, h->source, &h->capture, &err) == 0)
-        return;
-    h->source = session_free(h->source);
-    progress_note(h->workplace->progress,
-                  "handoff.json says nothing of the source as it is now: %s",
-                  err.message);
-}
-
 static int
-write_contract(struct handing *h, struct err *err)
+write_contract(struct handing *h, const struct capture *newest, struct err *err)
 {
-    struct source_now now = {0};
     struct contract c = {
         .dir = h->workplace->dir,
         .catalog = h->workplace->catalog,
         .facts = &h->facts,
-        .capture = &h->capture,
-        .now = &now,
+        .capture = newest,
     };
+    struct err why;
 
-    ask_source(h, &now);
-    c.source = h->source;
-    return contract_write(&c, run_dir_fd(h->workplace->dir), err);
+    if (open_source(h, &why) == 0) {
+        c.source = h->source;
+        if (contract_write(&c, run_dir_fd(c.dir), &why) == 0)
+            return 0;
+        c.source = NULL;
+    }
+    progress_note(h->workplace->progress,
+                  "handoff.json says nothing of the source as it is now: %s",
+                  why.message);
+    return contract_write(&c, run_dir_fd(c.dir), err);
 }
 
 int
@@ -198,12 +234,14 @@ int
 handing_write(struct workplace *w, struct err *err)
 {
     struct handing h = {.workplace = w};
+    struct capture m = {0};
     int r = facts_read(&h.facts, w->catalog, err);
 
     if (!r)
-        r = capture_read(&h.capture, w->catalog, err);
-    if (!r && h.facts.state == FACTS_STAGED && h.capture.state == CAPTURE_MADE)
-        r = write_contract(&h, err);
+        r = capture_read(&m, w->catalog, err);
+    if (!r && h.facts.state == FACTS_STAGED && m.state == CAPTURE_MADE)
+        r = write_contract(&h, &m, err);
+    capture_clear(&m);
     handing_end(&h);
     return r;
 }

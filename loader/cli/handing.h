@@ -3,7 +3,7 @@
 
 /*
  * Handing: what the commands after the load have in common, which is the run's
- * slot, both servers, and the subscription between them.
+ * slots, both servers, and the subscriptions between them, one an epoch.
  */
 
 #include "io/err.h"
@@ -13,19 +13,26 @@
 #include "loader/handoff/subscription.h"
 #include "loader/pg/session.h"
 
+/* Of one epoch. */
+struct hand {
+    struct capture capture;
+    struct subscription subscription; /* source to target, as asked for */
+    char *name;                       /* of it */
+};
+
 struct handing {
     struct workplace *workplace; /* borrowed */
     struct facts facts;
-    struct capture capture;
+    struct hand *hands; /* the oldest epoch first */
+    unsigned n_hands;
     struct session *source;
-    struct session *target;           /* NULL without --target */
-    struct subscription subscription; /* source to target, as asked for */
-    char *conninfo;                   /* of it; may hold a password */
+    struct session *target; /* NULL without --target */
+    char *conninfo;         /* of the subscriptions; may hold a password */
     int by_localhost; /* it names this machine, the target is on another */
 };
 
-/* Sessions are opened; the target's may write.  ERR_REFUSED: the run has no
-   slot. */
+/* Sessions are opened; the target's may write.  There is a hand at least;
+   ERR_REFUSED: the run has no slot. */
 int handing_begin(struct handing *h, struct workplace *w, struct err *err);
 void handing_end(struct handing *h);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "formats/manifest.h"
@@ -73,48 +74,60 @@ check_words(const struct options *o, struct err *err)
 /* ---- does it fit? ---- */
 
 static int
-look_at_subscription(const struct handing *h, int *ret_follows, struct err *err)
+look_at_subscription(const struct handing *h, const struct hand *x,
+                     int *ret_follows, struct err *err)
 {
     struct subscription_look look;
-    int r;
+    int r = subscription_look(h->target, &x->subscription, &look, err);
 
-    *ret_follows = 0;
-    if (!is_subscription(h->workplace->ctx->options) ||
-        !h->subscription.publication)
-        return 0;
-    r = subscription_look(h->target, &h->subscription, &look, err);
-    if (!r)
-        *ret_follows = look.state == SUBSCRIPTION_ENABLED ||
-                       (look.state != SUBSCRIPTION_FOREIGN &&
-                        look.position > h->capture.lsn);
+    *ret_follows = !r && (look.state == SUBSCRIPTION_ENABLED ||
+                          (look.state != SUBSCRIPTION_FOREIGN &&
+                           look.position > x->capture.lsn));
     return r;
 }
 
 static int
-look(const struct handing *h, int follows, struct source_now *now,
-     struct findings *f, struct err *err)
+look_at_epochs(const struct handing *h, struct check_epoch *ret,
+               struct err *err)
+{
+    int subscribes = is_subscription(h->workplace->ctx->options), r = 0;
+
+    for (unsigned i = 0; i < h->n_hands && !r; i++) {
+        const struct hand *x = &h->hands[i];
+
+        ret[i] = (struct check_epoch){.capture = &x->capture};
+        if (!subscribes || !x->subscription.publication)
+            continue;
+        ret[i].subscription = &x->subscription;
+        r = look_at_subscription(h, x, &ret[i].follows, err);
+    }
+    return r;
+}
+
+static int
+look(const struct handing *h, struct findings *f, struct err *err)
 {
     const struct workplace *w = h->workplace;
     const struct options *o = w->ctx->options;
+    cleanup_(freep) struct check_epoch *epochs =
+        calloc(h->n_hands, sizeof *epochs);
     const struct check_params p = {
         .dir = w->dir,
         .catalog = w->catalog,
         .facts = &h->facts,
-        .capture = &h->capture,
+        .epochs = epochs,
+        .n_epochs = h->n_hands,
         .source = h->source,
         .target = h->target,
         .ledger_schema = o->ledger_schema,
         .unproven = o->unproven,
         .consumer = consumers[o->to],
         .plugins = consumer_plugins(consumers[o->to]),
-        .subscription = is_subscription(o) && h->subscription.publication
-                            ? &h->subscription
-                            : NULL,
-        .follows = follows,
         .by_localhost = h->by_localhost,
     };
+    int r = epochs ? look_at_epochs(h, epochs, err) : err_nomem(err);
 
-    return check_handoff(&p, now, f, err);
+    return r ? r : check_handoff(&p, f, err);
 }
 
 static void
@@ -144,26 +157,29 @@ misfit(const struct handing *h, const struct findings *f, struct err *err)
 
 /* ---- the hand-off ---- */
 
+static const struct capture *
+newest(const struct handing *h)
+{
+    return &h->hands[h->n_hands - 1].capture;
+}
+
 static int
-write_contract(const struct handing *h, const struct source_now *now, int fd,
-               struct err *err)
+write_contract(const struct handing *h, int fd, struct err *err)
 {
     const struct contract c = {
         .dir = h->workplace->dir,
         .catalog = h->workplace->catalog,
         .facts = &h->facts,
-        .capture = &h->capture,
-        .now = now,
+        .capture = newest(h),
         .source = h->source,
     };
 
     return contract_write(&c, fd, err);
 }
 
-/* The consumer's own, and the contract beside them. */
 static int
-write_files(const struct handing *h, const struct source_now *now,
-            struct err *err)
+write_hand(const struct handing *h, const struct hand *x, int fd,
+           struct err *err)
 {
     const struct options *o = h->workplace->ctx->options;
     const struct consumer c = {
@@ -171,24 +187,43 @@ write_files(const struct handing *h, const struct source_now *now,
         .conninfo = o->source,
         .catalog = h->workplace->catalog,
         .facts = &h->facts,
-        .capture = &h->capture,
+        .capture = &x->capture,
     };
-    cleanup_(fd_closep) int fd = -1;
-    int r = dir_open_private(&fd, AT_FDCWD, o->output, 1, err);
+    cleanup_(fd_closep) int own = -1;
+    char name[32];
+    int r;
 
-    if (!r)
-        r = consumer_write(&c, fd, err);
-    return r ? r : write_contract(h, now, fd, err);
+    /* One of several slots is a consumer of its own. */
+    if (h->n_hands == 1)
+        return consumer_write(&c, fd, err);
+    snprintf(name, sizeof name, "epoch-%u", x->capture.epoch);
+    r = dir_open_private(&own, fd, name, 1, err);
+    return r ? r : consumer_write(&c, own, err);
+}
+
+/* The consumer's own, and the contract beside them. */
+static int
+write_files(const struct handing *h, struct err *err)
+{
+    cleanup_(fd_closep) int fd = -1;
+    int r = dir_open_private(&fd, AT_FDCWD, h->workplace->ctx->options->output,
+                             1, err);
+
+    for (unsigned i = 0; i < h->n_hands && !r; i++)
+        r = write_hand(h, &h->hands[i], fd, err);
+    return r ? r : write_contract(h, fd, err);
 }
 
 static int
 subscribe(const struct handing *h, struct follow_result *ret, struct err *err)
 {
     const struct workplace *w = h->workplace;
+    cleanup_(freep) const struct subscription **all =
+        calloc(h->n_hands + 1, sizeof *all);
     const struct follow_params p = {
         .source = h->source,
         .target = h->target,
-        .subscription = &h->subscription,
+        .subscriptions = all,
         .catalog = w->catalog,
         .progress = w->progress,
         .stop = w->ctx->stop,
@@ -196,22 +231,42 @@ subscribe(const struct handing *h, struct follow_result *ret, struct err *err)
         .max_lag = w->ctx->options->max_lag,
     };
 
+    if (!all)
+        return err_nomem(err);
+    for (unsigned i = 0; i < h->n_hands; i++)
+        all[i] = &h->hands[i].subscription;
     return follow(&p, ret, err);
 }
 
+static json_t *
+hand_json(const struct hand *x, int subscribed)
+{
+    char lsn[CAPTURE_LSN], shown[PRINTABLE_SIZE(1024)];
+    json_t *o =
+        json_pack("{s:i,s:s,s:s}", "epoch", (int)x->capture.epoch, "slot",
+                  x->capture.slot, "lsn", capture_lsn(lsn, x->capture.lsn));
+
+    if (subscribed)
+        json_object_set_new(
+            o, "subscription",
+            json_string(printable(shown, sizeof shown, x->subscription.name)));
+    return o;
+}
+
+/* The members of the newest epoch stand at the top as well. */
 static void
 tell_json(const struct handing *h, const struct follow_result *x)
 {
     const struct options *o = h->workplace->ctx->options;
-    char lsn[CAPTURE_LSN], shown[PRINTABLE_SIZE(1024)];
-    json_t *all = json_pack("{s:s,s:s,s:s,s:s}", "to", consumers[o->to], "run",
-                            h->facts.run_id, "slot", h->capture.slot, "lsn",
-                            capture_lsn(lsn, h->capture.lsn));
+    json_t *all = hand_json(&h->hands[h->n_hands - 1], x != NULL);
+    json_t *epochs = json_array();
 
+    json_object_set_new(all, "to", json_string(consumers[o->to]));
+    json_object_set_new(all, "run", json_string(h->facts.run_id));
+    for (unsigned i = 0; i < h->n_hands; i++)
+        json_array_append_new(epochs, hand_json(&h->hands[i], x != NULL));
+    json_object_set_new(all, "epochs", epochs);
     if (x) {
-        json_object_set_new(
-            all, "subscription",
-            json_string(printable(shown, sizeof shown, h->subscription.name)));
         json_object_set_new(all, "followed_already",
                             json_boolean(x->was_enabled));
         json_object_set_new(all, "lag", manifest_u64_json(x->lag));
@@ -224,34 +279,41 @@ tell_json(const struct handing *h, const struct follow_result *x)
 }
 
 static void
+tell_follows(const struct handing *h, const struct follow_result *x)
+{
+    char lag[QUANTITY_SIZE], shown[PRINTABLE_SIZE(1024)];
+
+    for (unsigned i = 0; i < h->n_hands; i++)
+        printf("subscription \"%s\" %s\n",
+               printable(shown, sizeof shown, h->hands[i].subscription.name),
+               x->was_enabled ? "follows" : "is handed over to");
+    printf("%s behind, %" PRIu64 " sequence%s carried over\n",
+           quantity_bytes(lag, x->lag), x->n_sequences,
+           x->n_sequences == 1 ? "" : "s");
+}
+
+static void
 tell_text(const struct handing *h, const struct follow_result *x)
 {
     const struct options *o = h->workplace->ctx->options;
-    char lag[QUANTITY_SIZE], shown[PRINTABLE_SIZE(1024)];
 
     if (x)
-        printf("subscription \"%s\" %s: %s behind, %" PRIu64
-               " sequence%s carried over\n",
-               printable(shown, sizeof shown, h->subscription.name),
-               x->was_enabled ? "follows" : "is handed over to",
-               quantity_bytes(lag, x->lag), x->n_sequences,
-               x->n_sequences == 1 ? "" : "s");
+        tell_follows(h, x);
     else
         printf("all fits: handoff.json is written%s%s\n",
                o->output ? ", and files in " : "", o->output ? o->output : "");
 }
 
 static int
-hand_over(const struct handing *h, const struct source_now *now,
-          struct err *err)
+hand_over(const struct handing *h, struct err *err)
 {
     const struct options *o = h->workplace->ctx->options;
     struct follow_result x;
     int r;
 
-    r = write_contract(h, now, run_dir_fd(h->workplace->dir), err);
+    r = write_contract(h, run_dir_fd(h->workplace->dir), err);
     if (!r && o->output)
-        r = write_files(h, now, err);
+        r = write_files(h, err);
     if (!r && is_subscription(o))
         r = subscribe(h, &x, err);
     if (r)
@@ -269,18 +331,14 @@ check_then_hand_over(const struct handing *h, struct err *err)
 {
     cleanup_(findings_clear) struct findings f = {0};
     const struct options *o = h->workplace->ctx->options;
-    struct source_now now = {0};
-    int follows, r;
+    int r = look(h, &f, err);
 
-    r = look_at_subscription(h, &follows, err);
-    if (!r)
-        r = look(h, follows, &now, &f, err);
     if (r)
         return r;
     if (o->check || f.n_errors > 0)
         print_findings(&f, o);
     r = misfit(h, &f, err);
-    return r || o->check ? r : hand_over(h, &now, err);
+    return r || o->check ? r : hand_over(h, err);
 }
 
 static int
@@ -317,7 +375,8 @@ const struct command command_handoff = {
         "--to subscription does it: a subscription is made on the target, "
         "disabled, its origin placed at the slot's position, enabled, and "
         "waited for until no more than --max-lag is missing; sequences are "
-        "moved to where they are at the source.  The same command again goes "
+        "moved to where they are at the source.  A run of several epochs gets "
+        "one subscription each.  The same command again goes "
         "on wherever it was, or says how far behind the target is.\n\n"
         "The target's server connects to the source by itself, with what "
         "--source says, or --subscription-conninfo.  Its password is the "

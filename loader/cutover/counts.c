@@ -9,14 +9,14 @@
 static int
 list_tables(const struct counts *x, PGresult **ret, struct err *err)
 {
-    const char *const values[] = {x->publication};
+    const char *const values[] = {x->publications};
 
     return session_query_params(
         x->source,
         "SELECT t.schemaname, t.tablename,"
         " coalesce(pg_catalog.to_jsonb(t) ->> 'rowfilter', 'true')"
         " FROM pg_catalog.pg_publication_tables t"
-        " WHERE t.pubname = $1 ORDER BY 1, 2",
+        " WHERE t.pubname = ANY ($1::text[]) ORDER BY 1, 2",
         1, values, ret, err);
 }
 

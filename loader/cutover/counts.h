@@ -14,8 +14,8 @@
 
 struct counts {
     struct session *source, *target;
-    const char *publication; /* of the source */
-    const struct stop *stop; /* may be NULL */
+    const char *publications; /* of the source; an array's text */
+    const struct stop *stop;  /* may be NULL */
 };
 
 /* ERR_DIFFERS names the first that differ; *ret_n: so many were compared. */

@@ -45,27 +45,122 @@ cutover_let_write(struct cutover *c, struct err *err)
     return r ? r : still_let_write(c->target, err);
 }
 
+/* ---- the epochs ---- */
+
 static int
-require_capture(struct cutover *c, struct err *err)
+refuse_slotless(struct err *err)
 {
-    if (c->capture.epoch > 1) {
-        err_set(err, ERR_REFUSED, "this run is of %u epochs", c->capture.epoch);
-        err_detail(err, "A cut-over knows one slot and one subscription.");
-        return err_hint(err, "Hand it over (\"pghaul handoff\"), wait until "
-                             "all subscriptions have caught up, stop the "
-                             "writers, and check with \"pghaul verify "
-                             "--source S --target T\" before the users move.");
-    }
-    if (c->capture.state == CAPTURE_MADE && c->capture.publication)
-        return 0;
-    /* A finish that was killed late, or is repeated. */
-    if (c->steps.rows[STEP_FINISH].state != STEP_PENDING)
-        return 0;
     err_set(err, ERR_REFUSED, "this run has no replication slot of pgoutput");
     return err_hint(err, "A cut-over goes from a target that follows its "
                          "source: \"pghaul export --cdc\", \"pghaul load\", "
                          "\"pghaul handoff --to subscription\".");
 }
+
+static int
+add_leg(struct cutover *c, struct capture *m, struct err *err)
+{
+    struct cutover_leg *legs = realloc(c->legs, (c->n_legs + 1) * sizeof *legs);
+
+    if (!legs) {
+        capture_clear(m);
+        return err_nomem(err);
+    }
+    c->legs = legs;
+    legs[c->n_legs++] = (struct cutover_leg){.capture = *m};
+    return m->state == CAPTURE_MADE && m->publication ? 0
+                                                      : refuse_slotless(err);
+}
+
+static int
+read_legs(struct cutover *c, struct err *err)
+{
+    unsigned last = 0;
+    int r = 0;
+
+    while (!r) {
+        struct capture m = {0};
+
+        r = capture_next(c->catalog, last, &m, err);
+        last = m.epoch;
+        if (r)
+            capture_clear(&m);
+        else
+            r = add_leg(c, &m, err);
+    }
+    if (r != CATALOG_E_NONE)
+        return r;
+    /* A finish that was killed late, or is repeated. */
+    return c->n_legs > 0 || c->steps.rows[STEP_FINISH].state != STEP_PENDING
+               ? 0
+               : refuse_slotless(err);
+}
+
+/* Whoever made the subscription, it is the one with our slot. */
+static int
+find_subscription(struct cutover *c, struct cutover_leg *leg, struct err *err)
+{
+    const char *const values[] = {leg->capture.slot};
+    cleanup_(session_clearp) PGresult *res = NULL;
+    int r = session_query_params(
+        c->target,
+        "SELECT subname FROM pg_catalog.pg_subscription"
+        " WHERE subslotname = $1 AND subdbid = (SELECT oid FROM"
+        "  pg_catalog.pg_database WHERE datname ="
+        "   pg_catalog.current_database())",
+        1, values, &res, err);
+
+    if (!r && PQntuples(res) > 0)
+        snprintf(leg->name, sizeof leg->name, "%s", PQgetvalue(res, 0, 0));
+    leg->subscription = (struct subscription){
+        .name = leg->name,
+        .run_id = c->params->facts->run_id,
+        .publication = leg->capture.publication,
+        .slot = leg->capture.slot,
+    };
+    return r;
+}
+
+static int
+find_subscriptions(struct cutover *c, struct err *err)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < c->n_legs && !r; i++)
+        r = find_subscription(c, &c->legs[i], err);
+    return r;
+}
+
+static void
+free_legs(struct cutover *c)
+{
+    for (unsigned i = 0; i < c->n_legs; i++)
+        capture_clear(&c->legs[i].capture);
+    free(c->legs);
+}
+
+char *
+cutover_publications(const struct cutover *c)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+
+    if (!f)
+        return NULL;
+    for (unsigned i = 0; i < c->n_legs; i++) {
+        fputs(i ? ",\"" : "{\"", f);
+        for (const char *s = c->legs[i].capture.publication; *s; s++)
+            fprintf(f, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+        fputc('"', f);
+    }
+    fputs(c->n_legs ? "}" : "{}", f);
+    if (fclose(f) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* ---- the servers ---- */
 
 static int
 require_same_source(struct cutover *c, struct err *err)
@@ -101,38 +196,12 @@ find_ledger(struct cutover *c, struct err *err)
                          "load.");
 }
 
-/* Whoever made the subscription, it is the one with our slot. */
-static int
-find_forward(struct cutover *c, struct err *err)
-{
-    const char *const values[] = {c->capture.slot};
-    cleanup_(session_clearp) PGresult *res = NULL;
-    int r = session_query_params(
-        c->target,
-        "SELECT subname FROM pg_catalog.pg_subscription"
-        " WHERE subslotname = $1 AND subdbid = (SELECT oid FROM"
-        "  pg_catalog.pg_database WHERE datname ="
-        "   pg_catalog.current_database())",
-        1, values, &res, err);
-
-    if (!r && PQntuples(res) > 0)
-        snprintf(c->forward_name, sizeof c->forward_name, "%s",
-                 PQgetvalue(res, 0, 0));
-    return r;
-}
-
 static void
 describe(struct cutover *c)
 {
     const char *run = c->params->facts->run_id;
 
     snprintf(c->reverse_name, sizeof c->reverse_name, "pghaul_%.8s_back", run);
-    c->forward = (struct subscription){
-        .name = c->forward_name,
-        .run_id = run,
-        .publication = c->capture.publication,
-        .slot = c->capture.slot,
-    };
     c->reverse_option = "origin=none";
     c->reverse = (struct subscription){
         .name = c->reverse_name,
@@ -165,11 +234,9 @@ cutover_open(struct cutover **ret, const struct cutover_params *p,
         r = steps_open(&c->steps, c->target, c->ledger.schema, c->ledger.run, 0,
                        err);
     if (!r)
-        r = capture_read(&c->capture, catalog, err);
+        r = read_legs(c, err);
     if (!r)
-        r = require_capture(c, err);
-    if (!r)
-        r = find_forward(c, err);
+        r = find_subscriptions(c, err);
     if (r)
         return r;
     describe(c);
@@ -185,7 +252,7 @@ cutover_free(struct cutover *c)
     steps_clear(&c->steps);
     session_free(c->source);
     session_free(c->target);
-    capture_clear(&c->capture);
+    free_legs(c);
     free(c);
     return NULL;
 }
@@ -426,12 +493,13 @@ cutover_carry(struct cutover *c, enum cutover_direction to,
 static int
 compare_counts(struct cutover *c, char what[CUTOVER_WHAT], struct err *err)
 {
+    cleanup_(freep) char *publications = cutover_publications(c);
     const struct counts x = {.source = c->source,
                              .target = c->target,
-                             .publication = c->capture.publication,
+                             .publications = publications,
                              .stop = c->params->stop};
     uint64_t n;
-    int r = counts_compare(&x, &n, err);
+    int r = publications ? counts_compare(&x, &n, err) : err_nomem(err);
 
     if (!r)
         snprintf(what, CUTOVER_WHAT,

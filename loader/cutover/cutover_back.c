@@ -37,46 +37,75 @@ close_reverse(struct cutover *c, struct err *err)
 }
 
 /*
- * What the forward slot has are the changes that the source has from the
+ * What the forward slots have are the changes that the source has from the
  * target: they must not go back there.  Except that somebody has written at
  * the source meanwhile; then the target cannot follow any more.
  */
 static int
-skip_own_changes(struct cutover *c, int *ret_mixed, char what[CUTOVER_WHAT],
-                 struct err *err)
+count_own_changes(struct cutover *c, const struct cutover_leg *leg,
+                  uint64_t *n_total, struct err *err)
 {
+    const struct subscription *x = &leg->subscription;
     uint64_t n = 0, first;
-    int r = drain_strays(c->source, c->forward.slot, c->forward.publication, &n,
-                         &first, err);
+    int r = drain_strays(c->source, x->slot, x->publication, &n, &first, err);
 
-    *ret_mixed = n > 0;
-    if (!r && n > 0)
-        snprintf(what, CUTOVER_WHAT,
-                 "the target can follow no more: %" PRIu64 " transaction%s of "
-                 "the source's own cannot be told from what came from the "
-                 "target; load anew",
-                 n, n == 1 ? "" : "s");
-    if (r || n > 0)
-        return r;
-    r = drain_skip(c->source, c->forward.slot, &c->forward.lsn, err);
+    *n_total += n;
+    return r;
+}
+
+static int
+skip_own_changes(struct cutover *c, struct cutover_leg *leg, struct err *err)
+{
+    struct subscription *x = &leg->subscription;
+    int r = drain_skip(c->source, x->slot, &x->lsn, err);
+
     if (!r)
-        r = subscription_place(c->target, &c->forward, err);
+        r = subscription_place(c->target, x, err);
     return r < 0 ? r : 0;
+}
+
+/* Bit i: leg i does not follow. */
+static int
+idle_legs(struct cutover *c, uint64_t *ret, struct err *err)
+{
+    struct subscription_look look;
+    int r = 0;
+
+    *ret = 0;
+    for (unsigned i = 0; i < c->n_legs && !r; i++) {
+        r = subscription_look(c->target, &c->legs[i].subscription, &look, err);
+        if (!r && look.state != SUBSCRIPTION_ENABLED)
+            *ret |= UINT64_C(1) << i;
+    }
+    return r;
 }
 
 static int
 open_forward(struct cutover *c, int opened, char what[CUTOVER_WHAT],
              struct err *err)
 {
-    struct subscription_look look;
-    int mixed = 0, r = subscription_look(c->target, &c->forward, &look, err);
+    uint64_t idle, n_own = 0;
+    int r = idle_legs(c, &idle, err);
 
     snprintf(what, CUTOVER_WHAT, "the target follows the source");
-    if (r || look.state == SUBSCRIPTION_ENABLED)
-        return r;
-    if (opened)
-        r = skip_own_changes(c, &mixed, what, err);
-    return r || mixed ? r : subscription_enable(c->target, &c->forward, err);
+    for (unsigned i = 0; i < c->n_legs && opened && !r; i++)
+        if (idle >> i & 1)
+            r = count_own_changes(c, &c->legs[i], &n_own, err);
+    if (!r && n_own > 0)
+        snprintf(what, CUTOVER_WHAT,
+                 "the target can follow no more: %" PRIu64 " transaction%s of "
+                 "the source's own cannot be told from what came from the "
+                 "target; load anew",
+                 n_own, n_own == 1 ? "" : "s");
+    for (unsigned i = 0; i < c->n_legs && n_own == 0 && !r; i++) {
+        if (!(idle >> i & 1))
+            continue;
+        if (opened)
+            r = skip_own_changes(c, &c->legs[i], err);
+        if (!r)
+            r = subscription_enable(c->target, &c->legs[i].subscription, err);
+    }
+    return r;
 }
 
 int

@@ -13,21 +13,22 @@
 /* Somebody may have written at the source after the switch: that is not in the
    target, and when the slot is gone nobody will ever know. */
 static int
-require_no_strays(struct cutover *c, struct err *err)
+require_no_strays(struct cutover *c, const struct subscription *x,
+                  struct err *err)
 {
     struct slot_look look;
-    int r = slot_look(c->source, c->forward.slot, &look, err);
+    int r = slot_look(c->source, x->slot, &look, err);
 
     if (r || look.lost[0])
         return r == SLOT_E_NONE ? 0 : r;
-    r = cutover_refuse_strays(c, c->source, &c->forward, err);
+    r = cutover_refuse_strays(c, c->source, x, err);
     if (r && err->class == ERR_REFUSED)
         err_hint(err,
                  "pg_logical_slot_peek_binary_changes() shows them.  Bring "
                  "them to the target by hand, then say so at the source: "
                  "SELECT pg_replication_slot_advance('%s', "
                  "pg_current_wal_flush_lsn()).",
-                 c->forward.slot);
+                 x->slot);
     return r;
 }
 
@@ -35,6 +36,17 @@ static void
 tell_undo(void *arg, const char *what)
 {
     cutover_tell(arg, "at the source, %s", what);
+}
+
+static int
+drop_leg(struct cutover *c, const struct cutover_leg *leg, struct err *err)
+{
+    int r = leg->name[0] ? subscription_drop(c->target, &leg->subscription, err)
+                         : 0;
+
+    return r ? r
+             : subscription_slot_is_free(c->source, leg->subscription.slot,
+                                         err);
 }
 
 static int
@@ -48,10 +60,8 @@ drop_all(struct cutover *c, struct err *err)
     };
     int r = reverse_drop(c, err);
 
-    if (!r && c->forward_name[0])
-        r = subscription_drop(c->target, &c->forward, err);
-    if (!r && c->forward.slot)
-        r = subscription_slot_is_free(c->source, c->forward.slot, err);
+    for (unsigned i = 0; i < c->n_legs && !r; i++)
+        r = drop_leg(c, &c->legs[i], err);
     return r ? r : capturing_undo(&u, c->catalog, err);
 }
 
@@ -110,8 +120,9 @@ cutover_finish(struct cutover *c, struct err *err)
     }
     if (rows[STEP_BACK_READ_ONLY].state != STEP_PENDING)
         return err_set(err, ERR_REFUSED, "the cut-over is being rolled back");
-    if (rows[STEP_FINISH].state == STEP_PENDING)
-        r = require_no_strays(c, err);
+    for (unsigned i = 0;
+         i < c->n_legs && rows[STEP_FINISH].state == STEP_PENDING && !r; i++)
+        r = require_no_strays(c, &c->legs[i].subscription, err);
     if (!r)
         r = cutover_step(c, STEP_FINISH, do_finish, err);
     return r ? r : drop_ledger(c, err);

@@ -17,6 +17,19 @@ enum {
 /* ---- while the source is written to ---- */
 
 static int
+refuse_lag(struct cutover *c, uint64_t lag, struct err *err)
+{
+    char now[QUANTITY_SIZE], limit[QUANTITY_SIZE];
+
+    err_set(err, ERR_REFUSED, "the target is too far behind the source");
+    err_detail(err, "%s of log are missing, and the limit is %s.",
+               lag == UINT64_MAX ? "Some" : quantity_bytes(now, lag),
+               quantity_bytes(limit, c->params->max_lag));
+    return err_hint(err, "Wait longer (--lag-timeout), raise --max-lag, or "
+                         "come back when less is written.");
+}
+
+static int
 do_lag(struct cutover *c, char what[CUTOVER_WHAT], struct err *err)
 {
     const struct subscription_wait wait = {
@@ -26,22 +39,21 @@ do_lag(struct cutover *c, char what[CUTOVER_WHAT], struct err *err)
         .seconds = (unsigned)((c->params->lag_timeout_ms + 999) / 1000),
         .stop = c->params->stop,
     };
-    char now[QUANTITY_SIZE], limit[QUANTITY_SIZE];
-    uint64_t lag;
-    int r = subscription_wait(&wait, &c->forward, &lag, err);
+    char now[QUANTITY_SIZE];
+    uint64_t lag = 0, most = 0;
+    int r = 0;
 
-    if (r == SUBSCRIPTION_E_LATE) {
-        err_set(err, ERR_REFUSED, "the target is too far behind the source");
-        err_detail(err, "%s of log are missing, and the limit is %s.",
-                   lag == UINT64_MAX ? "Some" : quantity_bytes(now, lag),
-                   quantity_bytes(limit, c->params->max_lag));
-        return err_hint(err, "Wait longer (--lag-timeout), raise --max-lag, or "
-                             "come back when less is written.");
+    for (unsigned i = 0; i < c->n_legs && !r; i++) {
+        r = subscription_wait(&wait, &c->legs[i].subscription, &lag, err);
+        if (lag > most)
+            most = lag;
     }
+    if (r == SUBSCRIPTION_E_LATE)
+        r = refuse_lag(c, lag, err);
     if (!r)
         r = cutover_let_write(c, err);
     if (!r)
-        snprintf(what, CUTOVER_WHAT, "%s behind", quantity_bytes(now, lag));
+        snprintf(what, CUTOVER_WHAT, "%s behind", quantity_bytes(now, most));
     return r;
 }
 
@@ -75,17 +87,35 @@ require_time(const struct cutover *c, struct err *err)
                          "(--verify).");
 }
 
+/* Where the turn was begun the target has all, and may follow no more. */
 static int
-do_drain(struct cutover *c, char what[CUTOVER_WHAT], struct err *err)
+drain_leg(struct cutover *c, const struct cutover_leg *leg,
+          char what[CUTOVER_WHAT], struct err *err)
 {
     const struct cutover_drain d = {
         .publisher = c->source,
         .subscriber = c->target,
-        .subscription = &c->forward,
+        .subscription = &leg->subscription,
         .timeout_ms = time_left(c),
     };
+    struct subscription_look look;
+    int r = subscription_look(c->target, &leg->subscription, &look, err);
 
+    if (r || (look.state != SUBSCRIPTION_ENABLED &&
+              c->steps.rows[STEP_TURN].state != STEP_PENDING))
+        return r;
     return cutover_drain(c, &d, what, err);
+}
+
+static int
+do_drain(struct cutover *c, char what[CUTOVER_WHAT], struct err *err)
+{
+    int r = 0;
+
+    snprintf(what, CUTOVER_WHAT, "the target has all already");
+    for (unsigned i = 0; i < c->n_legs && !r; i++)
+        r = drain_leg(c, &c->legs[i], what, err);
+    return r;
 }
 
 static int
@@ -142,18 +172,40 @@ wait_until_followed(struct cutover *c, struct err *err)
 }
 
 static int
+disable_legs(struct cutover *c, struct err *err)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < c->n_legs && !r; i++)
+        r = cutover_disable(
+            &(const struct cutover_end){c->source, c->target,
+                                        &c->legs[i].subscription},
+            err);
+    return r;
+}
+
+static int
+refuse_strays(struct cutover *c, struct err *err)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < c->n_legs && !r; i++)
+        r = cutover_refuse_strays(c, c->source, &c->legs[i].subscription, err);
+    return r;
+}
+
+static int
 do_turn(struct cutover *c, char what[CUTOVER_WHAT], struct err *err)
 {
     const struct still_params still = {.writers = STILL_REFUSE};
-    const struct cutover_end forward = {c->source, c->target, &c->forward};
-    int r = cutover_disable(&forward, err);
+    int r = disable_legs(c, err);
 
     /* Once more: one that was just beginning may have been seen too late. */
     if (!r)
         r = still_wait(c->source, &still, c->steps.rows[STEP_READ_ONLY].since,
                        err);
     if (!r)
-        r = cutover_refuse_strays(c, c->source, &c->forward, err);
+        r = refuse_strays(c, err);
     if (!r && !c->params->no_reverse)
         r = reverse_open(c, err);
     if (!r && !c->params->no_reverse)
@@ -194,16 +246,11 @@ switch_traffic(struct cutover *c, struct err *err)
 static int
 be_still(struct cutover *c, struct err *err)
 {
-    struct subscription_look look;
     int r;
 
     c->deadline_ms = clock_ms() + c->params->max_read_only_ms;
     r = cutover_step(c, STEP_READ_ONLY, do_read_only, err);
     if (!r)
-        r = subscription_look(c->target, &c->forward, &look, err);
-    /* Where the turn was begun the target has all and follows no more. */
-    if (!r && (look.state == SUBSCRIPTION_ENABLED ||
-               c->steps.rows[STEP_TURN].state == STEP_PENDING))
         r = cutover_step(c, STEP_DRAIN, do_drain, err);
     if (!r)
         r = cutover_step(c, STEP_SEQUENCES, do_sequences, err);

@@ -11,18 +11,26 @@
 
 enum { CUTOVER_NAME = 64 };
 
+/* By which the target follows, for the tables of one epoch. */
+struct cutover_leg {
+    struct capture capture;
+    char name[CUTOVER_NAME]; /* "": there is no subscription */
+    struct subscription subscription;
+};
+
 struct cutover {
     const struct cutover_params *params;
     struct catalog *catalog;
-    struct capture capture;
+    struct cutover_leg *legs; /* none after a finish */
+    unsigned n_legs;
     /* Both may write, whatever their database's default is. */
     struct session *source, *target;
     struct ledger ledger;
     struct steps steps;
-    /* Of the target, which follows the source; and the other way round. */
-    char forward_name[CUTOVER_NAME], reverse_name[CUTOVER_NAME];
+    /* Of the source, which follows the target: all tables by one. */
+    char reverse_name[CUTOVER_NAME];
     const char *reverse_option;
-    struct subscription forward, reverse;
+    struct subscription reverse;
     uint64_t deadline_ms; /* of the source's being read only; 0: it is not */
     uint64_t read_only_ms;
 };
@@ -61,6 +69,9 @@ struct cutover_end {
 };
 int cutover_disable(const struct cutover_end *e, struct err *err);
 
+/* The names of the source's publications, as an array's text. */
+char *cutover_publications(const struct cutover *c);
+
 /* Sessions that were opened anew meanwhile have lost their settings. */
 int cutover_let_write(struct cutover *c, struct err *err);
 
@@ -95,8 +106,8 @@ int survey_measure(struct cutover *c, struct survey_estimate *e,
 /* ---- the way back: publication and slot at the target, subscription at the
    source ---- */
 
-/* What the source's publication holds: a row of [["schema", "table"], ...] as
-   JSON, and whether it publishes roots. */
+/* What the source's publications hold: a row of [["schema", "table"], ...] as
+   JSON, and whether they publish roots. */
 int reverse_members(struct cutover *c, PGresult **ret, struct err *err);
 int reverse_make(struct cutover *c, char what[CUTOVER_WHAT], struct err *err);
 /* From here on; both are still. */

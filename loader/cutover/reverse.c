@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/cutover/cutover_private.h"
@@ -16,15 +17,19 @@ enum { SLOT_TIMEOUT_S = 60 };
 int
 reverse_members(struct cutover *c, PGresult **ret, struct err *err)
 {
-    const char *const values[] = {c->capture.publication};
+    cleanup_(freep) char *publications = cutover_publications(c);
+    const char *const values[] = {publications};
 
+    if (!publications)
+        return err_nomem(err);
     return session_query_params(
         c->source,
         "SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array("
         "  t.schemaname, t.tablename)), '[]'),"
-        " (SELECT pubviaroot FROM pg_catalog.pg_publication"
-        "  WHERE pubname = $1)"
-        " FROM pg_catalog.pg_publication_tables t WHERE t.pubname = $1",
+        " (SELECT pg_catalog.bool_or(pubviaroot)"
+        "  FROM pg_catalog.pg_publication WHERE pubname = ANY ($1::text[]))"
+        " FROM pg_catalog.pg_publication_tables t"
+        " WHERE t.pubname = ANY ($1::text[])",
         1, values, ret, err);
 }
 

@@ -216,11 +216,12 @@ look_at_load(struct cutover *c, struct findings *f, struct err *err)
 
 /* A turn that was begun has disabled it. */
 static int
-look_at_forward(struct cutover *c, struct findings *f, struct err *err)
+look_at_leg(struct cutover *c, const struct cutover_leg *leg,
+            struct findings *f, struct err *err)
 {
     struct subscription_look look = {0};
-    int r = c->forward_name[0]
-                ? subscription_look(c->target, &c->forward, &look, err)
+    int r = leg->name[0]
+                ? subscription_look(c->target, &leg->subscription, &look, err)
                 : 0;
 
     if (r)
@@ -228,7 +229,7 @@ look_at_forward(struct cutover *c, struct findings *f, struct err *err)
     if (look.state == SUBSCRIPTION_ENABLED ||
         (look.state > SUBSCRIPTION_FOREIGN &&
          c->steps.rows[STEP_TURN].state != STEP_PENDING))
-        return add(f, "subscription", FINDING_OK, c->forward_name, NULL, err);
+        return add(f, "subscription", FINDING_OK, leg->name, NULL, err);
     return add(
         f, "subscription", FINDING_ERROR,
         look.state == SUBSCRIPTION_NONE
@@ -239,22 +240,24 @@ look_at_forward(struct cutover *c, struct findings *f, struct err *err)
 }
 
 static int
-look_at_lag(struct cutover *c, struct findings *f, struct survey_estimate *e,
-            struct err *err)
+look_at_lag(struct cutover *c, const struct cutover_leg *leg,
+            struct findings *f, struct survey_estimate *e, struct err *err)
 {
-    char lag[QUANTITY_SIZE], limit[QUANTITY_SIZE], seen[160];
+    char now[QUANTITY_SIZE], limit[QUANTITY_SIZE], seen[160];
     struct err failed;
+    uint64_t lag;
 
-    if (subscription_lag(c->source, c->forward.slot, &e->lag, &failed)) {
+    if (subscription_lag(c->source, leg->subscription.slot, &lag, &failed)) {
         *err = failed;
         return question_failed(f, "slot", FINDING_ERROR, err);
     }
-    snprintf(seen, sizeof seen, "%s, the limit is %s",
-             quantity_bytes(lag, e->lag),
+    if (lag > e->lag)
+        e->lag = lag;
+    snprintf(seen, sizeof seen, "%s, the limit is %s", quantity_bytes(now, lag),
              quantity_bytes(limit, c->params->max_lag));
-    return add(
-        f, "lag", e->lag <= c->params->max_lag ? FINDING_OK : FINDING_WARNING,
-        seen, "The cut-over waits until it is less (--lag-timeout).", err);
+    return add(f, "lag",
+               lag <= c->params->max_lag ? FINDING_OK : FINDING_WARNING, seen,
+               "The cut-over waits until it is less (--lag-timeout).", err);
 }
 
 static int
@@ -279,26 +282,39 @@ look_at_sessions(struct cutover *c, struct findings *f,
                err);
 }
 
-/* Tables that were copied, and have stayed as they were in the snapshot. */
+/* Of an epoch; the first one's name. */
 static int
-look_at_left_out(struct cutover *c, struct findings *f, struct err *err)
+count_left_out(struct cutover *c, unsigned epoch, char *first, size_t size,
+               uint64_t *n, struct err *err)
 {
-    char seen[512] = "";
-    uint64_t n = 0;
     uint32_t last = 0;
     int r = 0;
 
     while (!r) {
         cleanup_(capture_table_freep) struct capture_table *t = NULL;
 
-        r = capture_next_table(c->catalog, c->capture.epoch, last, &t, err);
+        r = capture_next_table(c->catalog, epoch, last, &t, err);
         if (r)
             break;
         last = t->oid;
-        if (t->member == 0 && n++ == 0)
-            snprintf(seen, sizeof seen, "%s.%s", t->schema, t->name);
+        if (t->member == 0 && (*n)++ == 0)
+            snprintf(first, size, "%s.%s", t->schema, t->name);
     }
-    if (r != CATALOG_E_NONE)
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+/* Tables that were copied, and have stayed as they were in the snapshot. */
+static int
+look_at_left_out(struct cutover *c, struct findings *f, struct err *err)
+{
+    char seen[512] = "";
+    uint64_t n = 0;
+    int r = 0;
+
+    for (unsigned i = 0; i < c->n_legs && !r; i++)
+        r = count_left_out(c, c->legs[i].capture.epoch, seen, sizeof seen / 2,
+                           &n, err);
+    if (r)
         return r;
     if (n == 0)
         return add(f, "tables", FINDING_OK, "all are followed", NULL, err);
@@ -361,10 +377,11 @@ survey(struct cutover *c, struct findings *f, struct survey_estimate *ret,
     int r = look_at_load(c, f, err);
 
     *ret = (struct survey_estimate){0};
-    if (!r)
-        r = look_at_forward(c, f, err);
-    if (!r)
-        r = look_at_lag(c, f, ret, err);
+    for (unsigned i = 0; i < c->n_legs && !r; i++) {
+        r = look_at_leg(c, &c->legs[i], f, err);
+        if (!r)
+            r = look_at_lag(c, &c->legs[i], f, ret, err);
+    }
     if (!r)
         r = ask_all(about_source, c->source, c->reverse_name, f, err);
     if (!r && c->params->writers == STILL_TERMINATE)

@@ -42,8 +42,8 @@ measure_drain(struct cutover *c, uint64_t *ret_ms, struct err *err)
     uint64_t begun = clock_ms(), lag;
     int r = subscription_end_of_log(c->source, &wait.lsn, err);
 
-    if (!r)
-        r = subscription_wait(&wait, &c->forward, &lag, err);
+    for (unsigned i = 0; i < c->n_legs && !r; i++)
+        r = subscription_wait(&wait, &c->legs[i].subscription, &lag, err);
     *ret_ms = r ? 0 : clock_ms() - begun;
     /* Late, or something in the way, of which there is a finding. */
     return r < 0 && err->class != ERR_REFUSED ? r : cutover_let_write(c, err);
@@ -54,20 +54,27 @@ measure_drain(struct cutover *c, uint64_t *ret_ms, struct err *err)
 static int
 measure_verify(struct cutover *c, struct survey_estimate *e, struct err *err)
 {
-    const char *const values[] = {c->capture.publication};
+    cleanup_(freep) char *publications = cutover_publications(c);
+    const char *const values[] = {publications};
     cleanup_(session_clearp) PGresult *res = NULL, *counted = NULL;
     double all, sample;
     uint64_t begun;
-    int r = session_query_params(
-        c->source,
-        "SELECT pg_catalog.format('%I.%I', t.schemaname, t.tablename),"
-        " pg_catalog.count(*) OVER (), pg_catalog.sum(greatest(k.reltuples, 0))"
-        "  OVER () FROM pg_catalog.pg_publication_tables t"
-        " JOIN pg_catalog.pg_namespace s ON s.nspname = t.schemaname"
-        " JOIN pg_catalog.pg_class k ON k.relnamespace = s.oid"
-        "  AND k.relname = t.tablename WHERE t.pubname = $1"
-        " ORDER BY k.reltuples DESC LIMIT 1",
-        1, values, &res, err);
+    int r =
+        !publications
+            ? err_nomem(err)
+            : session_query_params(
+                  c->source,
+                  "SELECT pg_catalog.format('%I.%I', t.schemaname, "
+                  "t.tablename),"
+                  " pg_catalog.count(*) OVER (), "
+                  "pg_catalog.sum(greatest(k.reltuples, 0))"
+                  "  OVER () FROM pg_catalog.pg_publication_tables t"
+                  " JOIN pg_catalog.pg_namespace s ON s.nspname = t.schemaname"
+                  " JOIN pg_catalog.pg_class k ON k.relnamespace = s.oid"
+                  "  AND k.relname = t.tablename WHERE t.pubname = ANY "
+                  "($1::text[])"
+                  " ORDER BY k.reltuples DESC LIMIT 1",
+                  1, values, &res, err);
 
     if (r || PQntuples(res) == 0)
         return r;
@@ -110,6 +117,15 @@ count_sequences(struct cutover *c, uint64_t *ret, struct err *err)
     return r == CATALOG_E_NONE ? 0 : r;
 }
 
+static int
+all_follow(const struct cutover *c)
+{
+    for (unsigned i = 0; i < c->n_legs; i++)
+        if (!c->legs[i].name[0])
+            return 0;
+    return 1;
+}
+
 int
 survey_measure(struct cutover *c, struct survey_estimate *e, struct err *err)
 {
@@ -121,8 +137,8 @@ survey_measure(struct cutover *c, struct survey_estimate *e, struct err *err)
     if (!r)
         r = measure_verify(c, e, err);
     /* Who does not follow has no speed. */
-    if (!r && c->forward_name[0] &&
-        c->steps.rows[STEP_TURN].state == STEP_PENDING && e->lag != UINT64_MAX)
+    if (!r && all_follow(c) && c->steps.rows[STEP_TURN].state == STEP_PENDING &&
+        e->lag != UINT64_MAX)
         r = measure_drain(c, &e->drain_ms, err);
     if (r)
         return r;

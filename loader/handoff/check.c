@@ -2,8 +2,6 @@
 #include "loader/handoff/check.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,30 +12,36 @@
 #include "loader/source/capture/publication.h"
 #include "loader/source/check/question.h"
 
+/* What each question of an epoch is about. */
+struct asked {
+    const struct check_params *params;
+    const struct check_epoch *epoch;
+    struct source_now now;
+};
+
 /* ---- is it the run's source? ---- */
 
 static int
-check_source(const struct check_params *p, const struct source_now *now,
+check_source(const struct check_params *p, const struct place *now,
              struct findings *f, struct err *err)
 {
-    const struct capture *m = p->capture;
+    const struct capture *m = p->epochs[0].capture;
 
-    if (place_is(&now->place, m->system_id, m->database))
+    if (place_is(now, m->system_id, m->database))
         return finding_ok(f, err, "source", "database \"%s\" of cluster %s",
                           m->database, m->system_id);
     return finding_error(
         f, err, "source", "Give the source that the run was exported from.",
         "database \"%s\" of cluster %s, the run is of \"%s\" "
         "of %s",
-        now->place.database, now->place.system_id, m->database, m->system_id);
+        now->database, now->system_id, m->database, m->system_id);
 }
 
 /* A slot that followed its primary's standby is where it was. */
 static int
-check_timeline(const struct check_params *p, const struct source_now *now,
-               struct findings *f, struct err *err)
+check_timeline(const struct asked *a, struct findings *f, struct err *err)
 {
-    unsigned was = p->capture->timeline, is = now->place.timeline;
+    unsigned was = a->epoch->capture->timeline, is = a->now.place.timeline;
 
     if (was == 0)
         return finding_warning(f, err, "timeline",
@@ -45,7 +49,7 @@ check_timeline(const struct check_params *p, const struct source_now *now,
                                "%u, nobody knows what it was", is);
     if (is == was)
         return finding_ok(f, err, "timeline", "%u", is);
-    if (now->has_slot && now->slot.failover)
+    if (a->now.has_slot && a->now.slot.failover)
         return finding_warning(f, err, "timeline",
                                "A standby was promoted; the slot, which has "
                                "failover set, has followed.",
@@ -60,13 +64,12 @@ check_timeline(const struct check_params *p, const struct source_now *now,
 /* ---- the slot ---- */
 
 static int
-check_slot(const struct check_params *p, const struct source_now *now,
-           struct findings *f, struct err *err)
+check_slot(const struct asked *a, struct findings *f, struct err *err)
 {
-    const struct slot_look *slot = &now->slot;
-    const struct capture *m = p->capture;
+    const struct slot_look *slot = &a->now.slot;
+    const struct capture *m = a->epoch->capture;
 
-    if (!now->has_slot)
+    if (!a->now.has_slot)
         return finding_error(f, err, "slot",
                              "Changes since the export are lost: export again "
                              "(--start-over).",
@@ -78,7 +81,7 @@ check_slot(const struct check_params *p, const struct source_now *now,
                              "\"%s\" is of plugin %s%s, not the run's", m->slot,
                              slot->plugin,
                              slot->here ? "" : " and of another database");
-    if (slot->active_pid && !p->follows)
+    if (slot->active_pid && !a->epoch->follows)
         return finding_error(
             f, err, "slot", "Stop the consumer that reads from it.",
             "\"%s\" is in use by process %d", m->slot, slot->active_pid);
@@ -87,19 +90,18 @@ check_slot(const struct check_params *p, const struct source_now *now,
 }
 
 static int
-check_position(const struct check_params *p, const struct source_now *now,
-               struct findings *f, struct err *err)
+check_position(const struct asked *a, struct findings *f, struct err *err)
 {
     char is[CAPTURE_LSN], was[CAPTURE_LSN];
 
-    if (!now->has_slot)
+    if (!a->now.has_slot)
         return 0;
-    capture_lsn(is, now->slot.confirmed);
-    capture_lsn(was, p->capture->lsn);
-    if (p->follows && now->slot.confirmed >= p->capture->lsn)
+    capture_lsn(is, a->now.slot.confirmed);
+    capture_lsn(was, a->epoch->capture->lsn);
+    if (a->epoch->follows && a->now.slot.confirmed >= a->epoch->capture->lsn)
         return finding_ok(f, err, "slot position",
                           "%s, the subscription has gone on from %s", is, was);
-    if (now->slot.confirmed == p->capture->lsn)
+    if (a->now.slot.confirmed == a->epoch->capture->lsn)
         return finding_ok(f, err, "slot position", "%s, where the files end",
                           is);
     return finding_error(f, err, "slot position",
@@ -110,15 +112,14 @@ check_position(const struct check_params *p, const struct source_now *now,
 }
 
 static int
-check_log(const struct check_params *p, const struct source_now *now,
-          struct findings *f, struct err *err)
+check_log(const struct asked *a, struct findings *f, struct err *err)
 {
     static const char raise[] = "Hand over soon, or raise "
                                 "max_slot_wal_keep_size at the source.";
-    const struct slot_look *slot = &now->slot;
+    const struct slot_look *slot = &a->now.slot;
     char safe[QUANTITY_SIZE] = "no limit";
 
-    if (!now->has_slot)
+    if (!a->now.has_slot)
         return 0;
     if (slot->lost[0])
         return finding_error(f, err, "slot log",
@@ -128,7 +129,6 @@ check_log(const struct check_params *p, const struct source_now *now,
                              "the slot is lost: %s", slot->lost);
     if (slot->safe_wal_size >= 0)
         quantity_bytes(safe, (uint64_t)slot->safe_wal_size);
-    (void)p;
     if (strcmp(slot->wal_status, "unreserved") == 0)
         return finding_warning(f, err, "slot log", raise,
                                "about to be removed");
@@ -137,33 +137,31 @@ check_log(const struct check_params *p, const struct source_now *now,
 }
 
 static int
-check_plugin(const struct check_params *p, const struct source_now *now,
-             struct findings *f, struct err *err)
+check_plugin(const struct asked *a, struct findings *f, struct err *err)
 {
-    const char *const *plugin = p->plugins;
+    const char *const *plugin = a->params->plugins;
     char advice[120];
 
-    (void)now;
     if (!plugin)
         return 0;
-    while (*plugin && strcmp(*plugin, p->capture->plugin) != 0)
+    while (*plugin && strcmp(*plugin, a->epoch->capture->plugin) != 0)
         plugin++;
     if (*plugin)
-        return finding_ok(f, err, "consumer", "%s reads %s", p->consumer,
-                          p->capture->plugin);
+        return finding_ok(f, err, "consumer", "%s reads %s",
+                          a->params->consumer, a->epoch->capture->plugin);
     snprintf(advice, sizeof advice,
              "A slot keeps its plugin: export again with --plugin %s.",
-             p->plugins[0]);
+             a->params->plugins[0]);
     return finding_error(f, err, "consumer", advice, "%s cannot read %s",
-                         p->consumer, p->capture->plugin);
+                         a->params->consumer, a->epoch->capture->plugin);
 }
 
 /* ---- the publication ---- */
 
 static int
-has_changed(const struct check_params *p, int *ret, struct err *err)
+has_changed(const struct check_params *p, const struct capture *m, int *ret,
+            struct err *err)
 {
-    const struct capture *m = p->capture;
     cleanup_(freep) char *print = NULL;
     uint64_t n_members;
     int r = publication_print(p->source, m->publication, &print, err);
@@ -181,23 +179,22 @@ has_changed(const struct check_params *p, int *ret, struct err *err)
 }
 
 static int
-check_publication(const struct check_params *p, const struct source_now *now,
-                  struct findings *f, struct err *err)
+check_publication(const struct asked *a, struct findings *f, struct err *err)
 {
-    const struct capture *m = p->capture;
+    const struct capture *m = a->epoch->capture;
     int changed, ours, r;
 
-    (void)now;
     if (!m->publication)
         return 0;
-    r = publication_look(p->source, m->publication, m->run_id, &ours, err);
+    r = publication_look(a->params->source, m->publication, m->run_id, &ours,
+                         err);
     if (r == PUBLICATION_E_NONE)
         return finding_error(f, err, "publication",
                              "It must have been there since before the slot: "
                              "export again.",
                              "\"%s\" is not there", m->publication);
     if (!r)
-        r = has_changed(p, &changed, err);
+        r = has_changed(a->params, m, &changed, err);
     if (r)
         return r;
     if (changed)
@@ -215,13 +212,12 @@ check_publication(const struct check_params *p, const struct source_now *now,
 /* ---- the tables ---- */
 
 static int
-check_identities(const struct check_params *p, const struct source_now *now,
-                 struct findings *f, struct err *err)
+check_identities(const struct asked *a, struct findings *f, struct err *err)
 {
     struct identity_misfits x;
-    int r = identity_look(p->source, p->catalog, p->capture->epoch, &x, err);
+    int r = identity_look(a->params->source, a->params->catalog,
+                          a->epoch->capture->epoch, &x, err);
 
-    (void)now;
     if (!r && x.n_gone > 0)
         r = finding_warning(f, err, "tables",
                             "The target has them still: drop them there, too.",
@@ -240,14 +236,13 @@ check_identities(const struct check_params *p, const struct source_now *now,
 
 /* What is in the copy, but not in the slot. */
 static int
-check_left_out(const struct check_params *p, const struct source_now *now,
-               struct findings *f, struct err *err)
+check_left_out(const struct check_params *p, struct findings *f,
+               struct err *err)
 {
     char names[400] = "";
     uint64_t cursor = 0, n = 0;
     int r;
 
-    (void)now;
     for (;;) {
         cleanup_(catalog_skip_freep) struct catalog_skip *s = NULL;
         size_t len = strlen(names);
@@ -274,12 +269,10 @@ check_left_out(const struct check_params *p, const struct source_now *now,
 /* ---- the run ---- */
 
 static int
-check_bag(const struct check_params *p, const struct source_now *now,
-          struct findings *f, struct err *err)
+check_bag(const struct check_params *p, struct findings *f, struct err *err)
 {
     struct err why;
 
-    (void)now;
     if (p->facts->discards)
         return finding_ok(f, err, "bag", "none, the files were not kept");
     if (seal_check(p->dir, &why))
@@ -293,38 +286,60 @@ check_bag(const struct check_params *p, const struct source_now *now,
 
 /* ---- all of it ---- */
 
+/* Of one that is the only one there is nothing to say. */
 static int
-require_slot(const struct check_params *p, struct err *err)
+head_epoch(const struct check_params *p, const struct check_epoch *e,
+           struct findings *f, struct err *err)
 {
-    int r = facts_require_staged(p->facts, err);
+    char at[CAPTURE_LSN];
 
-    if (r || p->capture->state == CAPTURE_MADE)
-        return r;
-    err_set(err, ERR_REFUSED, "this run has no replication slot");
-    return err_hint(err, "Only a run that was exported with --cdc can be "
-                         "handed over.");
+    return p->n_epochs == 1
+               ? 0
+               : finding_ok(f, err, "epoch",
+                            "%u: its tables are as of %s, and one with the "
+                            "others when all have caught up",
+                            e->capture->epoch,
+                            capture_lsn(at, e->capture->lsn));
+}
+
+static int
+check_epoch(const struct check_params *p, const struct check_epoch *e,
+            struct findings *f, struct err *err)
+{
+    static int (*const checks[])(const struct asked *, struct findings *,
+                                 struct err *) = {
+        check_timeline, check_slot,        check_position,   check_log,
+        check_plugin,   check_publication, check_identities,
+    };
+    struct asked a = {.params = p, .epoch = e};
+    int r = source_now_ask(&a.now, p->source, e->capture, err);
+
+    if (!r)
+        r = head_epoch(p, e, f, err);
+    for (unsigned i = 0; i < sizeof checks / sizeof *checks && !r; i++)
+        r = checks[i](&a, f, err);
+    return r || !p->target || !e->subscription
+               ? r
+               : check_subscription(p, e, f, err);
 }
 
 int
-check_handoff(const struct check_params *p, struct source_now *ret,
-              struct findings *f, struct err *err)
+check_handoff(const struct check_params *p, struct findings *f, struct err *err)
 {
-    static int (*const checks[])(const struct check_params *,
-                                 const struct source_now *, struct findings *,
-                                 struct err *) = {
-        check_source,   check_timeline, check_slot,        check_position,
-        check_log,      check_plugin,   check_publication, check_identities,
-        check_left_out, check_bag,
-    };
-    int r = require_slot(p, err);
+    struct place place;
+    int r = place_ask(&place, p->source, err);
 
     if (!r)
-        r = source_now_ask(ret, p->source, p->capture, err);
-    for (unsigned i = 0; i < sizeof checks / sizeof *checks && !r; i++) {
-        r = checks[i](p, ret, f, err);
-        /* On another server no other question makes sense. */
-        if (i == 0 && f->n_errors > 0)
-            return r;
-    }
-    return r ? r : check_target(p, f, err);
+        r = check_source(p, &place, f, err);
+    /* On another server no other question makes sense. */
+    if (r || f->n_errors > 0)
+        return r;
+    r = check_left_out(p, f, err);
+    if (!r)
+        r = check_bag(p, f, err);
+    if (!r)
+        r = check_target(p, f, err);
+    for (unsigned i = 0; i < p->n_epochs && !r; i++)
+        r = check_epoch(p, &p->epochs[i], f, err);
+    return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,11 +26,34 @@ check_load(const struct check_params *p, struct findings *f, struct err *err)
     case LEDGER_FINISHED:
         return finding_ok(f, err, "load", "complete, says the target's ledger");
     case LEDGER_BEGUN:
+        /* A foreign key between epochs holds when both have caught up.  That
+           nothing else is missing is for the proof to say. */
+        if (p->n_epochs > 1 && !p->unproven)
+            return finding_warning(f, err, "load",
+                                   "Repeat the command that loads it when the "
+                                   "subscriptions have caught up.",
+                                   "not complete: a foreign key may wait for "
+                                   "the changes of another epoch");
         return finding_error(f, err, "load", load, "not complete");
     default:
         return finding_error(f, err, "load", load,
                              "the target knows nothing of this run");
     }
+}
+
+/* What is handed to itself is not handed over. */
+static int
+check_other(const struct check_params *p, struct findings *f, struct err *err)
+{
+    const struct capture *m = p->epochs[0].capture;
+    struct place target;
+    int r = place_ask(&target, p->target, err);
+
+    if (!r && place_is(&target, m->system_id, m->database))
+        return finding_error(f, err, "target",
+                             "Give the database that the run was loaded into.",
+                             "it is the source itself");
+    return r ? r : check_load(p, f, err);
 }
 
 /* ---- proof ---- */
@@ -87,7 +111,7 @@ check_proof(const struct check_params *p, struct findings *f, struct err *err)
 static const struct question about_subscriber[] = {
     {
         .name = "apply workers",
-        .sql = "SELECT CASE WHEN free < 1 THEN 2 ELSE 0 END,"
+        .sql = "SELECT CASE WHEN free < $1::int THEN 2 ELSE 0 END,"
                " format('%s of max_logical_replication_workers are free',"
                "  greatest(free, 0)) FROM (SELECT least("
                "  current_setting('max_logical_replication_workers')::int"
@@ -100,7 +124,7 @@ static const struct question about_subscriber[] = {
     },
     {
         .name = "replication origins",
-        .sql = "SELECT CASE WHEN n >= most THEN 2 ELSE 0 END,"
+        .sql = "SELECT CASE WHEN n + $1::int > most THEN 2 ELSE 0 END,"
                " format('%s of %s are in use', n, most) FROM (SELECT"
                "  (SELECT count(*) FROM pg_replication_origin) AS n,"
                "  coalesce("
@@ -115,16 +139,25 @@ static const struct question about_subscriber[] = {
 static int
 check_room(const struct check_params *p, struct findings *f, struct err *err)
 {
+    char wanted[16];
+    unsigned n = 0;
     int r = 0;
+
+    for (unsigned i = 0; i < p->n_epochs; i++)
+        n += p->epochs[i].subscription && !p->epochs[i].follows;
+    if (n == 0)
+        return 0;
+    snprintf(wanted, sizeof wanted, "%u", n);
 
     for (unsigned i = 0;
          i < sizeof about_subscriber / sizeof *about_subscriber && !r; i++)
-        r = question_ask(&about_subscriber[i], p->target, NULL, f, err);
+        r = question_ask(&about_subscriber[i], p->target, wanted, f, err);
     return r;
 }
 
 static int
-check_reach(const struct check_params *p, struct findings *f, struct err *err)
+check_reach(const struct check_params *p, const struct check_epoch *e,
+            struct findings *f, struct err *err)
 {
     if (p->by_localhost)
         return finding_error(f, err, "subscription",
@@ -132,49 +165,54 @@ check_reach(const struct check_params *p, struct findings *f, struct err *err)
                              "server reaches the source.",
                              "the source is called \"localhost\", which is "
                              "another machine for the target");
-    if (subscription_try(p->target, p->subscription, err))
+    if (subscription_try(p->target, e->subscription, err))
         return question_failed(f, "subscription", FINDING_ERROR, err);
     return finding_ok(f, err, "subscription",
                       "\"%s\" can be made, the target reaches the source",
-                      p->subscription->name);
+                      e->subscription->name);
 }
 
 static int
-check_lag(const struct check_params *p, struct findings *f, struct err *err)
+check_lag(const struct check_params *p, const struct check_epoch *e,
+          struct findings *f, struct err *err)
 {
     char text[QUANTITY_SIZE];
     uint64_t lag;
 
-    if (subscription_lag(p->source, p->subscription->slot, &lag, err))
+    if (subscription_lag(p->source, e->subscription->slot, &lag, err))
         return question_failed(f, "subscription", FINDING_ERROR, err);
     return finding_ok(f, err, "subscription", "\"%s\" follows, %s behind",
-                      p->subscription->name, quantity_bytes(text, lag));
+                      e->subscription->name, quantity_bytes(text, lag));
 }
 
-static int
-check_subscription(const struct check_params *p, struct findings *f,
-                   struct err *err)
+int
+check_subscription(const struct check_params *p, const struct check_epoch *e,
+                   struct findings *f, struct err *err)
 {
-    int r;
+    return e->follows ? check_lag(p, e, f, err) : check_reach(p, e, f, err);
+}
 
-    if (p->follows)
-        return check_lag(p, f, err);
-    r = check_room(p, f, err);
-    return r ? r : check_reach(p, f, err);
+/* ---- all of it ---- */
+
+static int
+any_follows(const struct check_params *p)
+{
+    for (unsigned i = 0; i < p->n_epochs; i++)
+        if (p->epochs[i].follows)
+            return 1;
+    return 0;
 }
 
 int
 check_target(const struct check_params *p, struct findings *f, struct err *err)
 {
-    int r = p->target ? check_load(p, f, err)
+    int r = p->target ? check_other(p, f, err)
                       : finding_warning(f, err, "load",
                                         "With --target its ledger is looked "
                                         "at.",
                                         "nobody was asked");
 
-    if (!r && !p->follows)
+    if (!r && !any_follows(p))
         r = check_proof(p, f, err);
-    if (!r && p->target && p->subscription)
-        r = check_subscription(p, f, err);
-    return r;
+    return r || !p->target ? r : check_room(p, f, err);
 }

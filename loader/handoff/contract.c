@@ -77,11 +77,8 @@ static json_t *
 now_json(const struct source_now *now)
 {
     const struct slot_look *slot = &now->slot;
-    json_t *o;
+    json_t *o = json_object();
 
-    if (now->at == 0)
-        return json_null();
-    o = json_object();
     set_time(o, "at", now->at);
     json_object_set_new(o, "version", json_integer(now->version));
     json_object_set_new(o, "timeline", json_integer(now->place.timeline));
@@ -105,9 +102,12 @@ epoch_json(json_t **ret, const struct contract *c, const struct capture *m,
            struct err *err)
 {
     json_t *o = json_object();
+    struct source_now now;
     uint64_t n = 0;
     int r = capture_count_members(c->catalog, m->epoch, &n, err);
 
+    if (!r && c->source)
+        r = source_now_ask(&now, c->source, m, err);
     json_object_set_new(o, "epoch", json_integer(m->epoch));
     set_lsn(o, "lsn", m->lsn);
     json_object_set_new(o, "lsn_decimal", manifest_u64_json(m->lsn));
@@ -119,8 +119,7 @@ epoch_json(json_t **ret, const struct contract *c, const struct capture *m,
     set_text(o, "publication_print", m->publication_print);
     json_object_set_new(o, "n_published", manifest_u64_json(n));
     json_object_set_new(o, "now",
-                        m->epoch == c->capture->epoch ? now_json(c->now)
-                                                      : json_null());
+                        !r && c->source ? now_json(&now) : json_null());
     *ret = o;
     return r;
 }

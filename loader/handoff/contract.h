@@ -24,9 +24,8 @@ struct contract {
     const struct run_dir *dir;
     struct catalog *catalog;
     const struct facts *facts;
-    const struct capture *capture; /* MADE */
-    const struct source_now *now;  /* at is 0: nothing is said of it */
-    struct session *source;        /* to ask for replica identities; or NULL */
+    const struct capture *capture; /* MADE; the newest */
+    struct session *source;        /* NULL: nothing is said of how it is now */
 };
 
 /* to_fd: the directory, of whose it gets the name; RUN's, or another one. */

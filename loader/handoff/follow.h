@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Follow: hand a run's changes over to a subscription on the target, step by
- * step (subscription.h), and wait until it has caught up.  Each step is read
- * from the target first: the same again goes on where it was.
+ * Follow: hand a run's changes over to subscriptions on the target, one an
+ * epoch, step by step (subscription.h), and wait until all have caught up with
+ * one position of the source's log: from there on all tables are of one moment.
+ * Each step is read from the target first: the same again goes on where it was.
  */
 
 #include "io/err.h"
@@ -15,8 +16,8 @@
 
 struct follow_params {
     struct session *source, *target;
-    const struct subscription *subscription;
-    struct catalog *catalog; /* of the sequences */
+    const struct subscription *const *subscriptions; /* end in NULL */
+    struct catalog *catalog;                         /* of the sequences */
     struct progress *progress;
     const struct stop *stop;
     unsigned wait_s;
@@ -24,8 +25,8 @@ struct follow_params {
 };
 
 struct follow_result {
-    int was_enabled; /* before this call */
-    uint64_t lag;
+    int was_enabled; /* all of them, before this call */
+    uint64_t lag;    /* the largest */
     uint64_t
         n_sequences; /* that are where they are at the source, or further */
 };

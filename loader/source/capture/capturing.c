@@ -237,15 +237,61 @@ make(struct session *s, const struct capturing_params *p,
                     : publication_make(s, m, c, err);
 }
 
+/* What a hand-off will compare with. */
+static int
+witness(struct session *s, const struct capture *m, struct catalog *c,
+        struct err *err)
+{
+    cleanup_(freep) char *print = NULL;
+    struct place place;
+    int r = place_ask(&place, s, err);
+
+    if (!r && m->publication)
+        r = publication_print(s, m->publication, &print, err);
+    return r ? r : capture_witness(c, m->epoch, place.timeline, print, err);
+}
+
+/* Nobody but us may have altered it; since we do, nothing is recorded of it
+   until that is done. */
+static int
+begin_to_alter(struct session *s, const struct capture *m, struct catalog *c,
+               struct err *err)
+{
+    cleanup_(freep) char *print = NULL;
+    int r = publication_print(s, m->publication, &print, err);
+
+    if (r || !m->publication_print)
+        return r;
+    if (print && strcmp(print, m->publication_print) == 0)
+        return capture_witness(c, m->epoch, m->timeline, NULL, err);
+    err_set(err, ERR_REFUSED,
+            "publication \"%s\" is not what it was at the slot's position",
+            m->publication);
+    return err_hint(err, "Changes of its tables have been lost: give "
+                         "--start-over.");
+}
+
+static int
+alter(struct session *s, const struct capture *m, struct catalog *c,
+      struct err *err)
+{
+    int r = begin_to_alter(s, m, c, err);
+
+    if (!r)
+        r = publication_lose_moved(s, m, c, err);
+    return r ? r : witness(s, m, c, err);
+}
+
 static int
 lose_moved(struct session *s, const struct capture *m, struct catalog *c,
            struct err *err)
 {
     uint32_t moved;
-    int r;
+    int r = capture_next_moved(c, m->epoch, 0, &moved, err);
 
-    if (m->found &&
-        (r = capture_next_moved(c, m->epoch, 0, &moved, err)) == 0) {
+    if (r)
+        return r == CATALOG_E_NONE ? 0 : r;
+    if (m->found) {
         err_set(err, ERR_REFUSED,
                 "publication \"%s\" holds tables of two epochs",
                 m->publication);
@@ -254,7 +300,7 @@ lose_moved(struct session *s, const struct capture *m, struct catalog *c,
         return err_hint(err, "Take the tables that are not staged out of it, "
                              "or give --start-over.");
     }
-    r = publication_lose_moved(s, m, c, err);
+    r = m->publication ? alter(s, m, c, err) : 0;
     return r ? r : capture_forget_moved(c, m->epoch, err);
 }
 
@@ -301,20 +347,6 @@ capturing_begin(struct session *s, const struct capturing_params *p,
 }
 
 /* ---- confirm ---- */
-
-/* What a hand-off will compare with. */
-static int
-witness(struct session *s, const struct capture *m, struct catalog *c,
-        struct err *err)
-{
-    cleanup_(freep) char *print = NULL;
-    struct place place;
-    int r = place_ask(&place, s, err);
-
-    if (!r && m->publication)
-        r = publication_print(s, m->publication, &print, err);
-    return r ? r : capture_witness(c, m->epoch, place.timeline, print, err);
-}
 
 int
 capturing_confirm(struct session *s, struct catalog *c, uint64_t lsn,

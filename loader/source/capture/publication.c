@@ -226,8 +226,6 @@ publication_lose_moved(struct session *s, const struct capture *m,
         .catalog = c, .epoch = m->epoch, .next = capture_next_moved};
     int r = 0;
 
-    if (!m->publication)
-        return 0;
     while (!r && !(r = next_page(&p, err))) {
         r = keep_published(s, m->publication, &p, err);
         if (!r)
