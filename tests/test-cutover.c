@@ -221,25 +221,33 @@ interrupt(const struct moved *m)
     PQfinish(idle);
 }
 
-/* Clients that begin sessions anew, and ask for transactions that write: so
-   many that one falls between "read only" and the turn. */
+/* What comes after the drain is applied, too, as long as the target follows: so
+   each takes a while, and some are left when it follows no more. */
 static void
 refuse_strays(const struct moved *m)
 {
-    const char *go_on = moves_path(server_tmp_dir(), "go-on");
-    struct server_program strays = server_program_start((const char *const[]){
-        "sh", "-c",
-        "touch \"$2\"; for i in 1 2 3 4; do (while [ -e \"$2\" ]; do"
-        " \"$0/psql\" -qX -c 'BEGIN READ WRITE; UPDATE a SET n = n"
-        " WHERE i = '$i'; COMMIT' -d \"$1\"; done) & done; wait",
-        server_bin_dir(), m->source, go_on, NULL});
+    struct server_program strays;
     struct server_run run;
 
+    server_sql(m->target,
+               "CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS"
+               " 'BEGIN PERFORM pg_sleep(1); RETURN NEW; END';"
+               "CREATE TRIGGER nap BEFORE UPDATE ON a FOR EACH ROW"
+               " EXECUTE FUNCTION nap(); ALTER TABLE a ENABLE ALWAYS TRIGGER"
+               " nap");
+    strays = server_program_start((const char *const[]){
+        "sh", "-c",
+        "until \"$0/psql\" -qXAt -d \"$2\" -c \"SELECT 1 FROM pghaul.cutover"
+        " WHERE step = 'drain' AND done IS NOT NULL\" 2>&1 | grep -qx 1;"
+        " do :; done; for i in 1 2 3 4 5 6 7 8; do \"$0/psql\" -qX -d \"$1\""
+        " -c \"BEGIN READ WRITE; UPDATE a SET n = n WHERE i = $i; COMMIT\";"
+        " done",
+        server_bin_dir(), m->source, m->target, NULL});
     run = cutover(*m, "--writers", "terminate");
-    unlink(go_on);
+    server_program_wait(&strays);
     assert_says(&run, 6, "after it was read only");
     assert_says(&run, 6, "it can be written to");
-    server_program_wait(&strays);
+    server_sql(m->target, "DROP FUNCTION nap CASCADE");
     moves_wait_until(m->target, total);
 }
 
