@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,41 +76,121 @@ staged_open_document(struct reader **ret, const struct run_dir *dir,
     return r;
 }
 
-static int
-check_bytes(struct reader *file, const struct catalog_chunk *k, struct err *err)
+/* ---- chunks ---- */
+
+struct staged {
+    const struct staged_source *from;
+    const struct bytes_in *in;
+    struct reader *file; /* of the run directory; or else... */
+    void *held;          /* ...of the source */
+};
+
+enum { PIECE = 256 << 10 }; /* stays in a core's cache */
+
+static EVP_MD_CTX *
+digest_free(EVP_MD_CTX *digest)
 {
-    const struct bytes_in *in = reader_in(file);
+    EVP_MD_CTX_free(digest);
+    return NULL;
+}
+DEFINE_CLEANUP(EVP_MD_CTX *, digest_free)
+
+/* What reader_sha256() does for a file. */
+static int
+digest_bytes(const struct bytes_in *in, unsigned char ret[32], struct err *err)
+{
+    cleanup_(digest_freep) EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    cleanup_(freep) unsigned char *piece = malloc(PIECE);
+    int good = digest && piece && EVP_DigestInit_ex(digest, EVP_sha256(), NULL);
+    size_t n;
+    int r = 0;
+
+    for (uint64_t at = 0; good && at < in->len && !r; at += n) {
+        n = in->len - at < PIECE ? in->len - at : PIECE;
+        r = in->read_at(in->from, at, piece, n, err);
+        good = r || EVP_DigestUpdate(digest, piece, n);
+    }
+    if (r)
+        return r;
+    if (good && EVP_DigestFinal_ex(digest, ret, NULL))
+        return 0;
+    return err_set(err, ERR_SYSTEM, "could not compute the SHA-256 of \"%s\"",
+                   in->name);
+}
+
+static int
+check_bytes(const struct staged *s, const struct catalog_chunk *k,
+            struct err *err)
+{
     unsigned char found[32];
     int r;
 
-    if (in->len != k->file_len) {
+    if (s->in->len != k->file_len) {
         err_set(err, ERR_CORRUPT, "\"%s\" has the wrong length", k->file);
         return err_detail(err, "It has %" PRIu64 " bytes, not %" PRIu64 ".",
-                          in->len, k->file_len);
+                          s->in->len, k->file_len);
     }
-    r = reader_sha256(file, found, err);
+    r = s->file ? reader_sha256(s->file, found, err)
+                : digest_bytes(s->in, found, err);
     return r ? r : compare(k->file, found, k->sha256, err);
 }
 
-int
-staged_open(struct reader **ret, const struct run_dir *dir,
-            const struct catalog_chunk *k, struct err *err)
+static int
+open_bytes(struct staged *s, const struct catalog_chunk *k, struct err *err)
 {
-    cleanup_(reader_freep) struct reader *file = NULL;
+    const struct staged_source *from = s->from;
     int r;
 
-    r = open_file(&file, dir, k->file, err);
+    if (from->ops)
+        return from->ops->open(from->arg, k, &s->in, &s->held, err);
+    r = open_file(&s->file, from->dir, k->file, err);
     if (!r)
-        r = check_bytes(file, k, err);
-    if (!r)
-        *ret = take(file);
+        s->in = reader_in(s->file);
     return r;
 }
 
 int
-staged_begin(struct chunk_reader *reader, struct reader *file,
+staged_open(struct staged **ret, const struct staged_source *from,
+            const struct catalog_chunk *k, struct err *err)
+{
+    cleanup_(staged_freep) struct staged *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s)
+        return err_nomem(err);
+    s->from = from;
+    r = open_bytes(s, k, err);
+    if (!r)
+        r = check_bytes(s, k, err);
+    if (!r)
+        *ret = take(s);
+    return r;
+}
+
+struct staged *
+staged_free(struct staged *s)
+{
+    if (!s)
+        return NULL;
+    if (s->held)
+        s->from->ops->close(s->from->arg, s->held);
+    reader_free(s->file);
+    free(s);
+    return NULL;
+}
+
+int
+staged_begin(struct chunk_reader *reader, const struct staged *s,
              const struct catalog_chunk *k, const unsigned char run[16],
              struct err *err)
+{
+    return staged_begin_in(reader, s->in, k, run, err);
+}
+
+int
+staged_begin_in(struct chunk_reader *reader, const struct bytes_in *in,
+                const struct catalog_chunk *k, const unsigned char run[16],
+                struct err *err)
 {
     struct chunk_head head = {
         .chunk = k->id,
@@ -121,7 +202,7 @@ staged_begin(struct chunk_reader *reader, struct reader *file,
     int r;
 
     memcpy(head.run, run, sizeof head.run);
-    r = chunk_reader_begin(reader, reader_in(file), err);
+    r = chunk_reader_begin(reader, in, err);
     if (r)
         return r;
     head.codec = chunk_reader_head(reader)->codec; /* any will do */

@@ -7,6 +7,8 @@
  */
 
 #include "formats/chunk.h"
+#include "io/bytes.h"
+#include "io/cleanup.h"
 #include "io/reader.h"
 #include "loader/catalog/catalog.h"
 #include "loader/run/run_dir.h"
@@ -23,12 +25,52 @@ int staged_open_document(struct reader **ret, const struct run_dir *dir,
                          const char *name, const unsigned char sha256[32],
                          struct err *err);
 
-/* Opens the file and reads all of it once; ERR_CORRUPT names the file. */
-int staged_open(struct reader **ret, const struct run_dir *dir,
+/*
+ * ---- where the bytes of chunks come from ----
+ *
+ * Files of the run directory; or, where ops is set, from elsewhere: an
+ * archive.  Whether the bytes are the right ones is checked here for both.
+ */
+
+struct staged_source_ops {
+    /* By any thread.  *ret is the chunk's bytes, to be read anywhere, until
+       close is given what is held of it. */
+    int (*open)(void *arg, const struct catalog_chunk *k,
+                const struct bytes_in **ret, void **ret_held, struct err *err);
+    void (*close)(void *arg, void *held);
+    /*
+     * Where chunks can be had in one order only; NULL where in any.  By the
+     * main thread: next is the number of the first that was neither handed out
+     * nor passed over; 0: there is none.  What was handed out can be opened,
+     * again and again, until it is done with.
+     */
+    uint64_t (*next)(void *arg);
+    void (*hand_out)(void *arg);
+    void (*pass_over)(void *arg);
+    void (*done)(void *arg, uint64_t chunk);
+};
+
+struct staged_source { /* borrowed, as what it points to */
+    const struct run_dir *dir;
+    const struct staged_source_ops *ops; /* NULL: files of dir */
+    void *arg;
+};
+
+/* A chunk's bytes, which were all read once and are what was staged. */
+struct staged;
+
+/* ERR_CORRUPT names the file. */
+int staged_open(struct staged **ret, const struct staged_source *from,
                 const struct catalog_chunk *k, struct err *err);
+struct staged *staged_free(struct staged *s);
+DEFINE_CLEANUP(struct staged *, staged_free)
 
 /* Begins reading its frames; ERR_CORRUPT when it is another chunk's file, or
    its totals are not the catalogue's. */
-int staged_begin(struct chunk_reader *r, struct reader *file,
+int staged_begin(struct chunk_reader *r, const struct staged *s,
                  const struct catalog_chunk *k, const unsigned char run[16],
                  struct err *err);
+/* The same for bytes that somebody else has checked. */
+int staged_begin_in(struct chunk_reader *r, const struct bytes_in *in,
+                    const struct catalog_chunk *k, const unsigned char run[16],
+                    struct err *err);

@@ -38,6 +38,7 @@ struct catalog;
 enum {
     CATALOG_E_NONE = 1, /* there is no (more) such thing */
     CATALOG_E_LOADED,   /* it is too late for that */
+    CATALOG_E_WAITS,    /* it is too early for that */
 };
 
 /* Opens RUN/run.db; create makes it (schema version 3) when missing.  Another
@@ -218,6 +219,10 @@ int catalog_chunk_staged(struct catalog *c, const struct catalog_chunk *k,
    wait until all of them are loaded.  E_NONE. */
 int catalog_take_to_load(struct catalog *c, unsigned max_per_table,
                          struct catalog_chunk **ret, struct err *err);
+/* The same for this very chunk, whatever others of its table are taken; E_NONE
+   when it is none that can be loaded, E_WAITS when it cannot yet. */
+int catalog_take_this_to_load(struct catalog *c, uint64_t chunk,
+                              struct catalog_chunk **ret, struct err *err);
 /* ERR_REFUSED unless it is STAGED; may be said again. */
 int catalog_chunk_loaded(struct catalog *c, uint64_t chunk, struct err *err);
 

@@ -173,6 +173,11 @@ catalog_chunk_staged(struct catalog *c, const struct catalog_chunk *k,
     return r ? r : catalog_db_changed(c, err, "chunk", k->id, "staged");
 }
 
+/* 2613: pg_largeobject */
+#define UNLOADED_LARGE_OBJECTS                                                 \
+    "SELECT 1 FROM tables WHERE oid = 2613 AND kind = 'large objects'"         \
+    " AND n_unloaded > 0"
+
 /* The tables come in the order of their index, so a table whose limit is
    reached costs one look, however many chunks it has. */
 int
@@ -187,14 +192,51 @@ catalog_take_to_load(struct catalog *c, unsigned max_per_table,
         SQL(SELECT_CHUNK
             " FROM tables t CROSS JOIN chunks k ON k.table_id = t.id"
             " WHERE t.n_to_load > 0 AND t.state = 'ok'"
-            " AND (t.kind <> 'large object metadata' OR NOT EXISTS("
-            "   SELECT 1 FROM tables WHERE oid = 2613" /* pg_largeobject */
-            "   AND kind = 'large objects' AND n_unloaded > 0))"
+            " AND (t.kind <> 'large object metadata'"
+            "   OR NOT EXISTS(" UNLOADED_LARGE_OBJECTS "))"
             " AND (SELECT count(*) FROM taken_chunks"
             "      WHERE table_id = t.id AND loading) < ?"
             " AND k.state = 'staged' AND" NOT_TAKEN
             " ORDER BY t.n_bytes DESC, t.id, k.id LIMIT 1"),
         INT(max_per_table));
+    return r ? r : take_chunk(c, q, 1, ret, err);
+}
+
+static int
+waits(struct catalog *c, uint64_t chunk, int *ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(
+        c, err, &q,
+        SQL("SELECT 1 FROM chunks k JOIN tables t ON t.id = k.table_id"
+            " WHERE k.id = ? AND k.state = 'staged' AND t.state = 'ok'"
+            " AND t.kind = 'large object metadata'"
+            " AND EXISTS(" UNLOADED_LARGE_OBJECTS " AND state = 'ok')"),
+        INT(chunk));
+    *ret = r == 0;
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+int
+catalog_take_this_to_load(struct catalog *c, uint64_t chunk,
+                          struct catalog_chunk **ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int must_wait = 0;
+    int r = waits(c, chunk, &must_wait, err);
+
+    if (r || must_wait)
+        return r ? r : CATALOG_E_WAITS;
+    r = catalog_db_query(c, err, &q,
+                         SQL(SELECT_CHUNK
+                             " FROM chunks k JOIN tables t ON t.id = k.table_id"
+                             " WHERE k.id = ? AND t.state = 'ok'"
+                             " AND (t.kind <> 'large object metadata'"
+                             "   OR NOT EXISTS(" UNLOADED_LARGE_OBJECTS "))"
+                             " AND k.state = 'staged' AND" NOT_TAKEN),
+                         INT(chunk));
     return r ? r : take_chunk(c, q, 1, ret, err);
 }
 

@@ -233,7 +233,8 @@ read_bag(struct reading *g, const struct reading_range *range,
 {
     const struct proof_side *side = g->params.pair->at[range->end];
     const struct facts *f = proof_side_facts(side);
-    cleanup_(reader_freep) struct reader *file = NULL;
+    const struct staged_source from = {.dir = proof_side_dir(side)};
+    cleanup_(staged_freep) struct staged *file = NULL;
     cleanup_(freep) struct copy_field *fields = NULL;
     int r;
 
@@ -241,7 +242,7 @@ read_bag(struct reading *g, const struct reading_range *range,
     v->fields = fields = calloc(range->table->n_columns + 1u, sizeof *fields);
     if (!fields)
         return err_nomem(err);
-    r = staged_open(&file, proof_side_dir(side), range->chunk, err);
+    r = staged_open(&file, &from, range->chunk, err);
     if (!r)
         r = staged_begin(g->frames, file, range->chunk, f->run, err);
     if (!r)

@@ -356,6 +356,8 @@ set_up_lane(struct load *x)
     x->lane = (struct load_lane){
         .catalog = x->catalog,
         .dir = x->dir,
+        .source = x->params.source ? *x->params.source
+                                   : (struct staged_source){.dir = x->dir},
         .conninfo = x->params.conninfo,
         .encoding = f->encoding,
         .stop = x->params.stop,

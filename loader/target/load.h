@@ -20,6 +20,7 @@
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/stop.h"
+#include "loader/bag/staged.h"
 #include "loader/catalog/catalog.h"
 #include "loader/catalog/facts.h"
 #include "loader/progress/progress.h"
@@ -35,8 +36,10 @@ struct load_params {
     const char *conninfo;
     const char *ledger_schema;
     const struct facts *facts; /* of the run */
-    unsigned jobs;             /* at most: see budget.h */
-    unsigned index_jobs;       /* of these, for what comes after rows; 0: all */
+    /* Where its chunks come from; NULL: the run directory. */
+    const struct staged_source *source;
+    unsigned jobs;       /* at most: see budget.h */
+    unsigned index_jobs; /* of these, for what comes after rows; 0: all */
     int no_owner;
     int no_acl;
     int no_analyze;

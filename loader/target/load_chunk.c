@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/reader.h"
 #include "loader/bag/staged.h"
 #include "loader/catalog/copy_sql.h"
 #include "loader/pg/copy_in.h"
@@ -258,10 +257,10 @@ load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
 int
 load_chunk(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
 {
-    cleanup_(reader_freep) struct reader *file = NULL;
+    cleanup_(staged_freep) struct staged *file = NULL;
     int r;
 
-    r = staged_open(&file, w->lane->dir, k, err);
+    r = staged_open(&file, &w->lane->source, k, err);
     if (!r)
         r = staged_begin(w->reader, file, k, w->lane->run, err);
     if (r)

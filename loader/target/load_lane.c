@@ -25,9 +25,13 @@ static void
 free_task(void *arg)
 {
     struct task *t = arg;
+    const struct staged_source *from;
 
     if (!t)
         return;
+    from = &t->lane->source;
+    if (t->chunk && from->ops && from->ops->done)
+        from->ops->done(from->arg, t->chunk->id);
     t->lane->n_entries -= t->entry != NULL;
     catalog_chunk_free(t->chunk);
     catalog_entry_free(t->entry);
@@ -63,6 +67,37 @@ take_entry(struct load_lane *lane, struct task *t, struct err *err)
     return r;
 }
 
+/* From a pipe: what comes next, unless nobody wants it any more. */
+static int
+take_in_order(struct load_lane *lane, struct catalog_chunk **ret,
+              struct err *err)
+{
+    const struct staged_source *from = &lane->source;
+    uint64_t chunk;
+    int r;
+
+    while ((chunk = from->ops->next(from->arg))) {
+        r = catalog_take_this_to_load(lane->catalog, chunk, ret, err);
+        if (r == 0)
+            from->ops->hand_out(from->arg);
+        if (r != CATALOG_E_NONE)
+            return r == CATALOG_E_WAITS ? CATALOG_E_NONE : r;
+        from->ops->pass_over(from->arg);
+    }
+    return CATALOG_E_NONE;
+}
+
+static int
+take_chunk(struct load_lane *lane, struct catalog_chunk **ret, struct err *err)
+{
+    const struct staged_source *from = &lane->source;
+
+    return from->ops && from->ops->next
+               ? take_in_order(lane, ret, err)
+               : catalog_take_to_load(lane->catalog, lane->max_per_table, ret,
+                                      err);
+}
+
 /* Indexes first: the largest may take longer than all that is left. */
 static int
 fetch(void *arg, void **ret, struct err *err)
@@ -80,8 +115,7 @@ fetch(void *arg, void **ret, struct err *err)
     t->lane = lane;
     r = take_entry(lane, t, err);
     if (r == CATALOG_E_NONE)
-        r = catalog_take_to_load(lane->catalog, lane->max_per_table, &t->chunk,
-                                 err);
+        r = take_chunk(lane, &t->chunk, err);
     if (r) {
         free_task(t);
         return r == CATALOG_E_NONE ? LANE_E_DRY : r;

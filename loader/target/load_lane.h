@@ -5,7 +5,7 @@
  * Load lane: a task is a chunk, or an entry of the schema whose time has come
  * (an index of a table that is complete); a worker is a session.
  *
- *     staged file -> checksum, head -> frames -> rows, digest -> COPY in
+ *     staged bytes -> checksum, head -> frames -> rows, digest -> COPY in
  *
  * A chunk's rows and its row in the ledger are one transaction.  When its
  * outcome is not known, because the answer to the COMMIT was lost, the task is
@@ -16,6 +16,7 @@
  * catalogue's SHA-256 and its head says that it is this chunk of this run.
  */
 
+#include "loader/bag/staged.h"
 #include "loader/catalog/catalog.h"
 #include "loader/run/run_dir.h"
 #include "loader/target/ledger.h"
@@ -26,6 +27,7 @@
 struct load_lane {
     struct catalog *catalog;
     struct run_dir *dir;
+    struct staged_source source; /* of the chunks' bytes */
     const char *conninfo;
     const char *encoding; /* of the staged text: the source database's */
     const struct stop *stop;
