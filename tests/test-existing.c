@@ -251,6 +251,50 @@ Test(existing, keys_that_nobody_checked_are_checked)
     cr_assert_eq(run.status, 0, "%s", run.errors);
 }
 
+/* pg_dump --schema-only leaves them empty, others had rows before. */
+Test(existing, materialized_views_show_what_was_loaded)
+{
+    static const char views[] =
+        "CREATE TABLE t (i int);"
+        "CREATE MATERIALIZED VIEW z_first AS SELECT count(*) AS n FROM t;"
+        "CREATE VIEW between AS SELECT n FROM z_first;"
+        "CREATE MATERIALIZED VIEW a_second AS SELECT n FROM between;"
+        "CREATE MATERIALIZED VIEW never AS SELECT i FROM t WITH NO DATA;";
+    static const char counts[] =
+        "SELECT concat_ws(' ', (SELECT n FROM z_first), (SELECT n FROM"
+        " a_second), (SELECT n FROM mine), (SELECT string_agg(relname, ','"
+        " ORDER BY relname) FROM pg_class WHERE NOT relispopulated))";
+    const char *source = server_database("source");
+    const char *target = server_database("target");
+    const char *dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    server_sql(source, views);
+    server_sql(source, "INSERT INTO t VALUES (1), (2), (3);"
+                       "REFRESH MATERIALIZED VIEW z_first;"
+                       "REFRESH MATERIALIZED VIEW a_second");
+    moves_export(source, dir);
+    server_sql(target, views);
+    server_sql(target, "CREATE MATERIALIZED VIEW mine AS SELECT count(*) AS n"
+                       " FROM between, t;"
+                       "CREATE MATERIALIZED VIEW mine_never AS SELECT i FROM t"
+                       " WITH NO DATA;"
+                       "REFRESH MATERIALIZED VIEW a_second WITH NO DATA;");
+    run = load(target, dir);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(server_value(target, counts), "3 3 3 mine_never,never");
+    cr_assert_str_eq(server_value(target, "SELECT reltuples FROM pg_class"
+                                          " WHERE relname = 'a_second'"),
+                     "1");
+
+    server_sql(target, "INSERT INTO t VALUES (0)");
+    run = moves_pghaul("abort", "--target", target, "--dir", dir);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    run = load(target, dir, "--append", "--no-refresh");
+    assert_says(run, 0, "view public.mine is not refreshed (--no-refresh)");
+    cr_assert_str_eq(server_value(target, counts), "3 3 3 mine_never,never");
+}
+
 static const char *
 file_of(const char *dir, const char *name, const char *text)
 {

@@ -339,8 +339,12 @@ int catalog_next_sequence(struct catalog *c, uint64_t *cursor,
 
 /* ---- what is not copied, with the reason: no silent skip ---- */
 
+/* Of a view that has rows at the source, when it is not left out. */
+#define CATALOG_VIEW "materialized view"
+#define CATALOG_VIEW_REFRESHED "refreshed on the target"
+
 struct catalog_skip {
-    char *kind; /* "foreign table", "materialized view"... */
+    char *kind; /* "foreign table", CATALOG_VIEW... */
     char *schema;
     char *name;
     char *reason;

@@ -127,6 +127,7 @@ copying_load_params(const struct workplace *w, const struct facts *f)
                                          : EXISTING_REFUSED,
                      .rebuild_indexes = o->rebuild_indexes,
                      .no_key_check = o->no_key_check,
+                     .no_refresh = o->no_refresh,
                      .before_sql = o->before_sql,
                      .after_sql = o->after_sql},
         .stop = w->ctx->stop,

@@ -26,9 +26,9 @@
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \
      OPTION_SET(append) | OPTION_SET(rebuild_indexes) |                        \
-     OPTION_SET(no_key_check) | OPTION_SET(before_sql) |                       \
-     OPTION_SET(after_sql) | OPTION_SET(yes) | OPTION_SET(roles) |             \
-     OPTION_SET(publications) | OPTION_SET(no_analyze) |                       \
+     OPTION_SET(no_key_check) | OPTION_SET(no_refresh) |                       \
+     OPTION_SET(before_sql) | OPTION_SET(after_sql) | OPTION_SET(yes) |        \
+     OPTION_SET(roles) | OPTION_SET(publications) | OPTION_SET(no_analyze) |   \
      OPTION_SET(sequence_margin) | OPTION_SET(index_jobs) |                    \
      OPTION_SET(on_target_full))
 /* How much is said, and how. */

@@ -74,7 +74,9 @@ const struct command command_load = {
         "are dropped for the time of the load and added again; else they are "
         "checked when all rows are there.  --rebuild-indexes drops indexes "
         "that serve no constraint, and makes them again as soon as their "
-        "table is loaded.  --before-sql and --after-sql are run once, each "
+        "table is loaded.  Materialized views are refreshed, unless "
+        "--no-refresh is given.  --before-sql and --after-sql are run once, "
+        "each "
         "in one transaction.",
     .requires = OPTION_SET(target) | OPTION_SET(dir),
     .takes = COPYING_LOAD_OPTIONS | COPYING_TALK_OPTIONS,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "loader/target/places.h"
+#include "loader/target/refresh.h"
 
 /* Dump ids are positive, a table's entry has its number, negative; far below
    are the target's OIDs. */
@@ -126,7 +127,8 @@ static const char *const others[] = {
         "  AND c.relname = p.name"
         " UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i"
         "  JOIN mine m ON m.oid = i.inhrelid)" OTHERS
-        " AND c.oid IN (SELECT oid FROM mine)",
+        " AND (c.oid IN (SELECT oid FROM mine)"
+        "  OR c.oid IN (SELECT oid FROM " REFRESHED "))",
 };
 
 enum { OID, SCHEMA, NAME, ONLY };

@@ -21,7 +21,7 @@
 /* Which of the target's partitioned tables, parents and views are meant. */
 enum analyze_scope {
     ANALYZE_ALL,    /* all are the run's */
-    ANALYZE_PLACES, /* those above the tables of PLACES */
+    ANALYZE_PLACES, /* those above the tables of PLACES, and REFRESHED */
 };
 
 /* What is to be done, as entries of the catalogue. */

@@ -13,6 +13,7 @@
 #include "loader/target/aside.h"
 #include "loader/target/misfits.h"
 #include "loader/target/places.h"
+#include "loader/target/refresh.h"
 #include "loader/target/silence.h"
 #include "loader/target/unchecked.h"
 
@@ -213,6 +214,19 @@ existing_begin(const struct existing *x, struct session *s, int *ret_replica,
     if (!r)
         r = put_aside(x, s, *ret_replica, err);
     return r ? r : make_room(x, s, err);
+}
+
+int
+existing_add_entries(const struct existing *x, struct session *s,
+                     struct err *err)
+{
+    int r = aside_add_entries(x->ledger, s, x->catalog, err);
+
+    if (!r)
+        r = refresh_list(s, x->catalog, err);
+    if (!r && x->wishes->no_refresh)
+        r = refresh_none(s, x->progress, err);
+    return r ? r : refresh_add_entries(s, x->catalog, err);
 }
 
 int

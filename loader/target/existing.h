@@ -10,6 +10,7 @@
  *     put aside triggers, and what else is in the way (aside.h)
  *       ...the chunks, as always...
  *     put back  as entries after the data (aside.h)
+ *     refresh   materialized views, as well (refresh.h)
  *     check     keys that nobody checked while triggers were off (unchecked.h)
  *     after     the user's SQL
  *
@@ -34,6 +35,7 @@ struct existing_wishes {
     enum existing_rows rows;
     int rebuild_indexes; /* put plain indexes aside, too */
     int no_key_check;
+    int no_refresh;         /* of materialized views */
     const char *before_sql; /* files; NULL: none */
     const char *after_sql;
 };
@@ -53,6 +55,10 @@ struct existing {
  */
 int existing_begin(const struct existing *x, struct session *s,
                    int *ret_replica, struct err *err);
+
+/* What is to be done after the data, as entries of the catalogue. */
+int existing_add_entries(const struct existing *x, struct session *s,
+                         struct err *err);
 
 /* A new session goes on after existing_begin() of another. */
 int existing_resume(const struct existing *x, struct session *s,

@@ -8,7 +8,6 @@
 
 #include "loader/progress/portrait.h"
 #include "loader/target/analyze.h"
-#include "loader/target/aside.h"
 #include "loader/target/budget.h"
 #include "loader/target/ledger.h"
 #include "loader/target/load_lane.h"
@@ -100,6 +99,25 @@ keep_entry(void *arg, struct catalog_entry *entry, uint32_t oid,
     return catalog_add_entry(x->catalog, entry, err);
 }
 
+static struct existing
+existing(const struct load *x)
+{
+    return (struct existing){
+        .wishes = &x->params.existing,
+        .ledger = &x->lane.ledger,
+        .catalog = x->catalog,
+        .progress = x->params.progress,
+    };
+}
+
+static int
+add_existing(struct load *x, struct err *err)
+{
+    const struct existing e = existing(x);
+
+    return existing_add_entries(&e, x->session, err);
+}
+
 /* What waits for the data goes into the catalogue, anew for each load; schema
    is NULL when the target has its own. */
 static int
@@ -113,7 +131,7 @@ list_post_data(struct load *x, struct schema *schema, struct err *err)
     if (!r && schema)
         r = schema_each(schema, SCHEMA_POST_DATA, keep_entry, x, err);
     else if (!r)
-        r = aside_add_entries(&x->lane.ledger, x->session, x->catalog, err);
+        r = add_existing(x, err);
     if (!r && !x->params.no_analyze)
         r = analyze_add_entries(x->session, x->catalog,
                                 schema ? ANALYZE_ALL : ANALYZE_PLACES, err);
@@ -180,17 +198,6 @@ restore_schema(struct load *x, struct err *err)
 }
 
 /* ---- or what is there ---- */
-
-static struct existing
-existing(const struct load *x)
-{
-    return (struct existing){
-        .wishes = &x->params.existing,
-        .ledger = &x->lane.ledger,
-        .catalog = x->catalog,
-        .progress = x->params.progress,
-    };
-}
 
 static int
 prepare_existing(struct load *x, struct err *err)

@@ -13,8 +13,11 @@ static const char *const lists[] = {
     " 'its rows stay on the foreign server; the definition is copied', "
     "true " RELATIONS_FROM "AND c.relkind = 'f' AND" SELECTION_KEEPS,
 
-    LEFT_OUT_GONE " SELECT 'materialized view', n.nspname, c.relname,"
-                  " 'refreshed on the target', true " RELATIONS_FROM
+    LEFT_OUT_GONE " SELECT '" CATALOG_VIEW "', n.nspname, c.relname,"
+                  " CASE WHEN c.relispopulated"
+                  "  THEN '" CATALOG_VIEW_REFRESHED "'"
+                  "  ELSE 'it was never filled at the source' END,"
+                  " true " RELATIONS_FROM
                   "AND c.relkind = 'm' AND NOT EXISTS (SELECT FROM gone g"
                   " WHERE g.objid = c.oid AND g.classid = " PG_CLASS ")",
 
