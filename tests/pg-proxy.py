@@ -15,8 +15,8 @@ what begins a connection, optionally with text that the message must hold:
     half   only the receiver is told that no more comes
     stall  nothing goes on its way any more, and nobody is told
 
-At its end (SIGTERM) it prints what it has counted: "B D 17"; and "failed"
-when it had the occasion.
+It prints "failed" when it does that, and at its end (SIGTERM) what it has
+counted: "B D 17".
 """
 import collections
 import signal
@@ -43,6 +43,8 @@ def strikes(direction, kind, message):
             return False
         fail[2] -= 1
         failed = fail[2] == 0
+        if failed:
+            print('failed', flush=True)
         return failed
 
 
@@ -123,8 +125,6 @@ def finish(*_):
     with lock:
         for (direction, kind), n in sorted(counts.items()):
             print(direction, kind, n)
-        if failed:
-            print('failed')
     sys.stdout.flush()
     sys.exit(0)
 

@@ -58,6 +58,18 @@ start_proxy(const char *server, const struct cut *cut)
     return p;
 }
 
+static void
+wait_until_struck(const struct proxy *p)
+{
+    char said[64] = "";
+
+    for (int i = 0; i < 3000 && !strstr(said, "failed"); i++) {
+        usleep(20000);
+        cr_assert_geq(pread(p->program.out_fd, said, sizeof said - 1, 0), 0);
+    }
+    cr_assert(strstr(said, "failed"), "%s", said);
+}
+
 /* Did it have the occasion? */
 static int
 stop_proxy(struct proxy *p)
@@ -273,10 +285,7 @@ Test(lost, silent_peer_that_is_gone_is_not_waited_for, .timeout = 300)
                     "--jobs", "1"));
     struct server_run run;
 
-    moves_wait_until(source,
-                     "SELECT count(*) > 0 FROM pg_stat_activity WHERE"
-                     " datname = current_database() AND query LIKE 'COPY %'");
-    usleep(300 * 1000);
+    wait_until_struck(&p);
     server_terminate(source, "query LIKE 'COPY %' AND datname ="
                              " current_database()");
     run = server_program_wait(&export);
@@ -296,10 +305,7 @@ Test(lost, peer_that_falls_silent_in_a_copy_can_be_left)
                     "--jobs", "1", "--quiet"));
     struct server_run run;
 
-    moves_wait_until(source,
-                     "SELECT count(*) > 0 FROM pg_stat_activity WHERE"
-                     " datname = current_database() AND query LIKE 'COPY %'");
-    usleep(300 * 1000);
+    wait_until_struck(&p);
     kill(export.pid, SIGINT);
     usleep(300 * 1000);
     kill(export.pid, SIGINT); /* at once */
@@ -308,5 +314,18 @@ Test(lost, peer_that_falls_silent_in_a_copy_can_be_left)
     /* The keeper is behind the proxy, too. */
     moves_export(through(&p, source), run_dir);
     stop_proxy(&p);
+    moves_assert_verified(source, run_dir);
+}
+
+/* As the one above, but with nobody to say that it has gone. */
+Test(lost, what_was_sent_and_does_not_come_is_asked_for_again, .timeout = 300)
+{
+    const struct cut cut = {"B", "d", 100, "stall"};
+    const char *source = make_source();
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    struct proxy p = start_proxy("source", &cut);
+
+    moves_export(through(&p, source), run_dir);
+    cr_assert(stop_proxy(&p));
     moves_assert_verified(source, run_dir);
 }

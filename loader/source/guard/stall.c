@@ -9,8 +9,11 @@
 #include "loader/pg/session.h"
 #include "loader/progress/quantity.h"
 
-/* One worker's, under the lock. */
+enum { MOST_IDLE = 4 }; /* looks, until what does not come is lost */
+
+/* One worker's; the words under the lock. */
 struct stall {
+    unsigned n_idle; /* looks in a row that found it with nothing to do */
     char words[STALL_WORDS]; /* "": it has heard */
     char reason[STALL_WORDS];
     char said[STALL_WORDS]; /* the reason that was said last; "": none */
@@ -57,8 +60,9 @@ static const char ask[] =
     " FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1"
     " AND a.application_name LIKE 'pghaul: %'";
 
-/* What the row says, in words that do not change while it is the same. */
-static void
+/* What the row says, in words that do not change while it is the same; 1: it
+   has nothing to do. */
+static int
 explain(const PGresult *res, char to[STALL_WORDS])
 {
     const char *type = PQgetvalue(res, 0, A_TYPE);
@@ -72,20 +76,20 @@ explain(const PGresult *res, char to[STALL_WORDS])
         snprintf(to, STALL_WORDS,
                  "has sent what does not come through (Client: ClientWrite)");
     else if (strcmp(PQgetvalue(res, 0, A_STATE), "active") != 0)
-        snprintf(to, STALL_WORDS,
-                 "has done its work: what it has sent does not come through");
+        return 1;
     else if (*event)
         snprintf(to, STALL_WORDS, "waits (%s: %s)", type, event);
     else
         snprintf(to, STALL_WORDS, "is at work");
+    return 0;
 }
 
 static int
-fail_gone(const struct stall_question *q, struct err *err)
+fail_lost(const struct stall_question *q, const char *why, struct err *err)
 {
     err_set(err, ERR_SERVER,
-            "the connection to the source is lost: its process %d is gone",
-            q->pid);
+            "the connection to the source is lost: its process %d %s", q->pid,
+            why);
     snprintf(err->sqlstate, sizeof err->sqlstate, "08006");
     return -1;
 }
@@ -101,7 +105,7 @@ is_same_server(struct session *s, const struct stall_question *q)
 }
 
 static int
-find_reason(const struct stall_question *q, char to[STALL_WORDS],
+find_reason(const struct stall_question *q, char to[STALL_WORDS], int *ret_idle,
             struct err *err)
 {
     cleanup_(session_freep) struct session *s = NULL;
@@ -125,9 +129,9 @@ find_reason(const struct stall_question *q, char to[STALL_WORDS],
     if (!r)
         r = session_query_params(s, ask, 1, values, &res, err);
     if (!r && PQntuples(res) == 0)
-        return fail_gone(q, err);
+        return fail_lost(q, "is gone", err);
     if (!r)
-        explain(res, to);
+        *ret_idle = explain(res, to);
     else if (err->class == ERR_SERVER)
         snprintf(to, STALL_WORDS, "cannot be asked about: %.300s",
                  err->message);
@@ -139,11 +143,18 @@ stalls_ask(struct stalls *s, unsigned worker, const struct stall_question *q,
            struct err *err)
 {
     char reason[STALL_WORDS] = "", silent[QUANTITY_SIZE];
+    static const char done[] = "has done its work, and what it has sent does "
+                               "not come through";
     struct stall *mine = &s->of[worker];
-    int r = find_reason(q, reason, err);
+    int idle = 0, r = find_reason(q, reason, &idle, err);
 
     if (r)
         return r;
+    mine->n_idle = idle ? mine->n_idle + 1 : 0;
+    if (mine->n_idle >= MOST_IDLE)
+        return fail_lost(q, done, err);
+    if (idle)
+        memcpy(reason, done, sizeof done);
     quantity_duration(silent, q->silent_ms);
     pthread_mutex_lock(&s->lock);
     memcpy(mine->reason, reason, sizeof reason);
@@ -160,6 +171,7 @@ stalls_over(struct stalls *s, unsigned worker)
 {
     pthread_mutex_lock(&s->lock);
     s->of[worker].words[0] = '\0';
+    s->of[worker].n_idle = 0;
     pthread_mutex_unlock(&s->lock);
 }
 

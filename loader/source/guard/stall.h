@@ -10,7 +10,7 @@
  * else to do, asks the server over a second connection what the process that
  * serves it waits for; the main thread says it, once, and shows it for as long
  * as it lasts.  Only when there is no such process any more is the connection
- * lost.  (A peer that is gone altogether is noticed by TCP: conninfo.c.)
+ * lost, or when it is seen again and again to have nothing left to send.  (A peer that is gone altogether is noticed by TCP: conninfo.c.)
  *
  *     worker:       HEARD --nothing for STALL_AFTER_MS: ask--> SILENT
  *                     ^------------------ over ------------------'
@@ -39,7 +39,7 @@ struct stall_question {
     uint64_t silent_ms;
 };
 
-/* By a worker, which waits for the answer.  <0: the process is gone
+/* By a worker, which waits for the answer.  <0: the connection is lost
    (ERR_SERVER, to be tried again), or the run is stopped. */
 int stalls_ask(struct stalls *s, unsigned worker,
                const struct stall_question *q, struct err *err);
