@@ -87,6 +87,30 @@ Test(plan, largest_tables_come_first_with_their_chunks)
     json_decref(all);
 }
 
+Test(plan, rows_are_what_the_statistics_say)
+{
+    const char *source = server_database("source");
+    struct server_run run;
+    json_t *all, *largest;
+
+    server_sql(source, "CREATE TABLE counted AS SELECT"
+                       " generate_series(1, 1000) AS i; ANALYZE counted;"
+                       "CREATE TABLE not_counted AS SELECT 1 AS i");
+    run = plan(source, "--json");
+    all = parse(&run);
+    largest = json_object_get(all, "largest");
+    cr_assert_eq(number(all, "rows"), 1000);
+    cr_assert_eq(number(all, "tables_without_statistics"), 1);
+    cr_assert_eq(number(json_array_get(largest, 0), "rows"), 1000);
+    cr_assert(
+        json_is_null(json_object_get(json_array_get(largest, 1), "rows")));
+    json_decref(all);
+    run = plan(source, "--schema", "public");
+    cr_assert(strstr(run.output, "1.00 k rows, by the source's statistics, "
+                                 "which say nothing of 1 table\n"),
+              "%s", run.output);
+}
+
 Test(plan, says_what_is_not_copied_and_why)
 {
     struct server_run run =

@@ -11,12 +11,7 @@
 #include "loader/progress/quantity.h"
 #include "loader/source/plan/outlook.h"
 
-enum {
-    SHOWN_TABLES = 20,
-    SHOWN_SKIPS = 1000,
-    NAME_WIDTH = 40,
-    SHOWN = PRINTABLE_SIZE(1024)
-};
+enum { SHOWN_SKIPS = 1000, NAME_WIDTH = 40, SHOWN = PRINTABLE_SIZE(1024) };
 
 static const char *
 cut_name(const struct catalog_cut *cut)
@@ -24,25 +19,6 @@ cut_name(const struct catalog_cut *cut)
     if (cut->n_chunks < 2)
         return "whole";
     return cut->by_key ? "key" : "blocks";
-}
-
-/* Call visit for the largest tables. */
-static int
-each_table(struct outlook *o,
-           void (*visit)(void *arg, const struct catalog_table *t,
-                         const struct catalog_cut *cut),
-           void *arg, struct err *err)
-{
-    for (uint64_t rank = 0; rank < SHOWN_TABLES; rank++) {
-        cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
-        struct catalog_cut cut;
-        int r = catalog_largest_table(o->catalog, rank, &t, &cut, err);
-
-        if (r)
-            return r == CATALOG_E_NONE ? 0 : r;
-        visit(arg, t, &cut);
-    }
-    return 0;
 }
 
 /* Call visit for the first things that are not copied. */
@@ -67,17 +43,31 @@ each_skip(struct outlook *o,
 /* ---- for people ---- */
 
 static void
-print_table(void *arg, const struct catalog_table *t,
-            const struct catalog_cut *cut)
+print_table(const struct outlook_table *x)
 {
-    char name[SHOWN], shown[SHOWN], bytes[QUANTITY_SIZE];
+    const struct catalog_table *t = x->table;
+    char name[SHOWN], shown[SHOWN], bytes[QUANTITY_SIZE], rows[24] = "-";
 
-    (void)arg;
     snprintf(name, sizeof name, "%s.%s", t->schema, t->name);
-    printf("%-*s %10s %8" PRIu64 "  %-6s  %s\n", NAME_WIDTH,
+    if (x->n_rows >= 0)
+        snprintf(rows, sizeof rows, "%" PRId64, x->n_rows);
+    printf("%-*s %10s %12s %8" PRIu64 "  %-6s  %s\n", NAME_WIDTH,
            printable(shown, sizeof shown, name),
-           quantity_bytes(bytes, t->n_bytes), cut->n_chunks,
-           copy_format_name(t->format), cut_name(cut));
+           quantity_bytes(bytes, t->n_bytes), rows, x->cut.n_chunks,
+           copy_format_name(t->format), cut_name(&x->cut));
+}
+
+static void
+print_tables(const struct outlook *o)
+{
+    const struct catalog_counts *n = &o->counts;
+
+    printf("%-*s %10s %12s %8s  %-6s  %s\n", NAME_WIDTH, "table", "size",
+           "rows", "chunks", "format", "cut by");
+    for (unsigned i = 0; i < o->n_largest; i++)
+        print_table(&o->largest[i]);
+    if (n->n_tables > o->n_largest)
+        printf("... and %" PRIu64 " more\n", n->n_tables - o->n_largest);
 }
 
 static void
@@ -96,8 +86,14 @@ static void
 print_estimates(const struct outlook *o, const struct options *options)
 {
     char disk[QUANTITY_SIZE], time[QUANTITY_SIZE], bytes[QUANTITY_SIZE];
+    char rows[QUANTITY_SIZE];
     char name[SHOWN], shown[SHOWN];
 
+    printf("\nrows  about %s, by the source's statistics",
+           quantity_rows(rows, o->n_rows));
+    if (o->n_uncounted > 0)
+        printf(", which say nothing of %" PRIu64 " table%s", o->n_uncounted,
+               o->n_uncounted == 1 ? "" : "s");
     printf("\ndisk  about %s: half of the size of the tables, for they "
            "compress\n",
            quantity_bytes(disk, o->disk_bytes));
@@ -126,15 +122,10 @@ print_text(struct outlook *o, const struct options *options, struct err *err)
            n->n_tables, n->n_tables == 1 ? "" : "s", n->n_chunks,
            n->n_chunks == 1 ? "" : "s", quantity_bytes(bytes, n->planned_bytes),
            o->n_sequences, o->n_sequences == 1 ? "" : "s");
-    printf("%-*s %10s %8s  %-6s  %s\n", NAME_WIDTH, "table", "size", "chunks",
-           "format", "cut by");
-    r = each_table(o, print_table, NULL, err);
-    if (!r && n->n_tables > SHOWN_TABLES)
-        printf("... and %" PRIu64 " more\n", n->n_tables - SHOWN_TABLES);
-    if (!r && n->n_skipped > 0)
+    print_tables(o);
+    if (n->n_skipped > 0)
         puts("\nnot copied:");
-    if (!r)
-        r = each_skip(o, print_skip, NULL, err);
+    r = each_skip(o, print_skip, NULL, err);
     if (!r && n->n_skipped > SHOWN_SKIPS)
         printf("... and %" PRIu64 " more\n", n->n_skipped - SHOWN_SKIPS);
     if (!r)
@@ -159,19 +150,20 @@ set_text(json_t *to, const char *name, const char *text)
                         json_string(printable(shown, sizeof shown, text)));
 }
 
-static void
-add_table(void *list, const struct catalog_table *t,
-          const struct catalog_cut *cut)
+static json_t *
+table_json(const struct outlook_table *x)
 {
     json_t *o = json_object();
 
-    set_text(o, "schema", t->schema);
-    set_text(o, "name", t->name);
-    set_number(o, "bytes", t->n_bytes);
-    set_number(o, "chunks", cut->n_chunks);
-    set_text(o, "format", copy_format_name(t->format));
-    set_text(o, "cut_by", cut_name(cut));
-    json_array_append_new(list, o);
+    set_text(o, "schema", x->table->schema);
+    set_text(o, "name", x->table->name);
+    set_number(o, "bytes", x->table->n_bytes);
+    json_object_set_new(o, "rows",
+                        x->n_rows < 0 ? json_null() : json_integer(x->n_rows));
+    set_number(o, "chunks", x->cut.n_chunks);
+    set_text(o, "format", copy_format_name(x->table->format));
+    set_text(o, "cut_by", cut_name(&x->cut));
+    return o;
 }
 
 static void
@@ -209,6 +201,8 @@ print_json(struct outlook *o, struct err *err)
     set_number(all, "tables", o->counts.n_tables);
     set_number(all, "chunks", o->counts.n_chunks);
     set_number(all, "bytes", o->counts.planned_bytes);
+    set_number(all, "rows", o->n_rows);
+    set_number(all, "tables_without_statistics", o->n_uncounted);
     set_number(all, "sequences", o->n_sequences);
     set_number(all, "skipped", o->counts.n_skipped);
     set_number(all, "disk_bytes", o->disk_bytes);
@@ -218,9 +212,9 @@ print_json(struct outlook *o, struct err *err)
     }
     json_object_set_new(all, "largest", tables);
     json_object_set_new(all, "not_copied", skips);
-    r = each_table(o, add_table, tables, err);
-    if (!r)
-        r = each_skip(o, add_skip, skips, err);
+    for (unsigned i = 0; i < o->n_largest; i++)
+        json_array_append_new(tables, table_json(&o->largest[i]));
+    r = each_skip(o, add_skip, skips, err);
     if (!r) {
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');
@@ -260,6 +254,7 @@ const struct command command_plan = {
         "into, and what would not be copied, with the reason.  No table "
         "stays locked, and nothing stays behind, on the source or on disk."
         "\n\n"
+        "How many rows there are is what the source's statistics say.  "
         "The time is an estimate: a table is read for two seconds at most, "
         "and each worker is taken to be as fast.  So is the room on disk: "
         "half of the size of the tables.",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/source/plan/outlook.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/pg/snapshot.h"
@@ -25,6 +26,56 @@ count_sequences(struct outlook *o, struct err *err)
             return r == CATALOG_E_NONE ? 0 : r;
         o->n_sequences++;
     }
+}
+
+static int
+find_largest(struct outlook *o, struct err *err)
+{
+    for (; o->n_largest < OUTLOOK_LARGEST; o->n_largest++) {
+        struct outlook_table *t = &o->largest[o->n_largest];
+        int r = catalog_largest_table(o->catalog, o->n_largest, &t->table,
+                                      &t->cut, err);
+
+        if (r)
+            return r == CATALOG_E_NONE ? 0 : r;
+        t->n_rows = -1;
+    }
+    return 0;
+}
+
+/* One that was never analyzed has less than 0 or, before PostgreSQL 14, 0. */
+static int
+visit_rows(void *arg, const PGresult *row, struct err *err)
+{
+    struct outlook *o = arg;
+    uint32_t oid = (uint32_t)strtoul(PQgetvalue(row, 0, 0), NULL, 10);
+    int64_t n =
+        PQgetisnull(row, 0, 1) ? -1 : strtoll(PQgetvalue(row, 0, 1), NULL, 10);
+    uint64_t id;
+    int r = catalog_table_by_oid(o->catalog, oid, &id, err);
+
+    if (r)
+        return r == CATALOG_E_NONE ? 0 : r;
+    if (n < 0)
+        o->n_uncounted++;
+    else
+        o->n_rows += (uint64_t)n;
+    for (unsigned i = 0; i < o->n_largest; i++)
+        if (o->largest[i].table->id == id)
+            o->largest[i].n_rows = n;
+    return 0;
+}
+
+static int
+count_rows(struct outlook *o, struct session *s, struct err *err)
+{
+    return session_each(s,
+                        "SELECT oid, CASE WHEN reltuples > 0 OR reltuples = 0"
+                        "  AND relpages > 0 THEN reltuples::int8 END"
+                        " FROM pg_catalog.pg_class WHERE relkind = 'r'"
+                        " AND relnamespace <>"
+                        "  'pg_catalog'::pg_catalog.regnamespace",
+                        visit_rows, o, err);
 }
 
 /* The rate of one reader times the readers: the source and the network may
@@ -75,6 +126,10 @@ look(struct outlook *o, const struct outlook_params *p, struct session *s,
         r = catalog_count(o->catalog, &o->counts, err);
     if (!r)
         r = count_sequences(o, err);
+    if (!r)
+        r = find_largest(o, err);
+    if (!r)
+        r = count_rows(o, s, err);
     if (r)
         return r;
     o->disk_bytes = outlook_disk(o->counts.planned_bytes);
@@ -113,6 +168,8 @@ outlook_take(struct outlook *ret, const struct outlook_params *p,
 void
 outlook_clear(struct outlook *o)
 {
+    for (unsigned i = 0; i < o->n_largest; i++)
+        catalog_table_free(o->largest[i].table);
     catalog_free(o->catalog);
     catalog_table_free(o->sampled);
     *o = (struct outlook){0};

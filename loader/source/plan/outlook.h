@@ -21,12 +21,24 @@ struct outlook_params {
     const struct stop *stop;
 };
 
+enum { OUTLOOK_LARGEST = 20 };
+
+struct outlook_table {
+    struct catalog_table *table; /* owned */
+    struct catalog_cut cut;
+    int64_t n_rows; /* by the source's statistics; -1: they do not say */
+};
+
 /* Begins as {0}. */
 struct outlook {
     struct catalog *catalog; /* what would be copied, and what not */
     struct catalog_counts counts;
     uint64_t n_sequences;
-    uint64_t disk_bytes;           /* an estimate */
+    struct outlook_table largest[OUTLOOK_LARGEST]; /* the first ones */
+    unsigned n_largest;
+    uint64_t n_rows;      /* by the source's statistics, of all tables but */
+    uint64_t n_uncounted; /* those of which they say nothing */
+    uint64_t disk_bytes;  /* an estimate */
     struct catalog_table *sampled; /* NULL: there is too little to measure */
     struct sample sample;
     uint64_t ms; /* how long it would take at that rate; 0: not known */
