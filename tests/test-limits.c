@@ -421,3 +421,38 @@ Test(limits, a_clone_keeps_them_too)
     cr_assert(strstr(run.errors, "limit --max-snapshot-age is reached"), "%s",
               run.errors);
 }
+
+/* ---- a verification ---- */
+
+#define verify_words(...)                                                      \
+    moves_words("verify", "--source", __VA_ARGS__, "--jobs", "4",              \
+                "--max-rate", "1MB", "--progress", "plain")
+
+/* Of its source, whose standbys it measures itself. */
+Test(limits, lag_of_a_standby_slows_a_verification_down, .fini = resume_replay)
+{
+    const char *source = make_source(), *target = make_source();
+    struct server_run run;
+
+    stop_replay();
+    run = server_run(
+        verify_words(source, "--target", target, "--max-replica-lag", "1s"));
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_not_null(
+        strstr(run.errors, "slowed to 2 of 4 workers: replica lag "), "%s",
+        run.errors);
+    run =
+        server_run(verify_words(source, "--target", target, "--max-replica-lag",
+                                "1s", "--on-limit", "stop"));
+    cr_assert_eq(run.status, 6, "%s", run.errors);
+    cr_assert_not_null(
+        strstr(run.errors, "limit --max-replica-lag is reached: replica lag "),
+        "%s", run.errors);
+    cr_assert_not_null(strstr(run.errors, "has come to no verdict"), "%s",
+                       run.errors);
+    run = server_run(
+        verify_words(source, "--target", target, "--max-snapshot-age", "1s"));
+    cr_assert_eq(run.status, 6, "%s", run.errors);
+    cr_assert_not_null(strstr(run.errors, "limit --max-snapshot-age"), "%s",
+                       run.errors);
+}

@@ -50,8 +50,8 @@ static const enum guard_choice choices[] = {
     [OPTION_ON_LIMIT_STOP] = GUARD_STOP,
 };
 
-static struct guard_limits
-limits(const struct options *o)
+struct guard_limits
+copying_guard_limits(const struct options *o)
 {
     return (struct guard_limits){
         .max = {[VITAL_SNAPSHOT_AGE] = o->max_snapshot_age,
@@ -96,7 +96,7 @@ copying_export_params(const struct workplace *w, struct selection *selection)
         .slot_timeout_s = o->slot_timeout,
         .keeper_hours = o->keeper_hours,
         .roles = o->roles,
-        .limits = limits(o),
+        .limits = copying_guard_limits(o),
         .max_rate = o->max_rate,
         .stop = w->ctx->stop,
         .progress = w->progress,

@@ -39,6 +39,7 @@
 /* The name of the plugin that was chosen. */
 const char *copying_plugin(const struct options *o);
 
+struct guard_limits copying_guard_limits(const struct options *o);
 struct planner_params copying_planner_params(const struct options *o);
 /* The selection is borrowed. */
 struct export_params copying_export_params(const struct workplace *w,

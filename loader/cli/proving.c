@@ -23,6 +23,10 @@ proving_check_options(const struct options *o, struct err *err)
         return err_hint(err, "Give two of --dir, --source and --target, or "
                              "--dir and --other-dir.");
     }
+    if (o->distinct && !(o->layers & OPTION_LAYER_AGGREGATES))
+        return err_set(err, ERR_USAGE,
+                       "option \"--distinct\" is used only with \"--layers "
+                       "aggregates\"");
     if (o->repair_sql && !o->target)
         return err_set(
             err, ERR_USAGE,

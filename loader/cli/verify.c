@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/proof/verify.h"
-#include "io/throttle.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/guarding.h"
 #include "loader/cli/proof_record.h"
 #include "loader/cli/proving.h"
 #include "loader/cli/proving_layers.h"
@@ -14,7 +14,7 @@
 /* What the options ask for, made ready. */
 struct asked {
     struct accept *accept;
-    struct throttle *throttle;
+    struct guarding guarding;
     FILE *repair;
     struct recording recording;
 };
@@ -34,10 +34,8 @@ prepare(struct asked *a, const struct workplace *w,
         const struct proof_pair *pair, struct err *err)
 {
     const struct options *o = w->ctx->options;
-    int r = 0;
+    int r = guarding_begin(&a->guarding, w, pair, err);
 
-    if (o->max_rate)
-        r = throttle_new(&a->throttle, o->max_rate, w->ctx->stop, err);
     if (!r && o->repair_sql)
         r = repair_open(&a->repair, o->repair_sql,
                         proof_side_name(pair->at[PROOF_LEFT]),
@@ -49,7 +47,7 @@ static void
 asked_clear(struct asked *a)
 {
     accept_free(a->accept);
-    throttle_free(a->throttle);
+    guarding_end(&a->guarding);
     recording_clear(&a->recording);
     if (a->repair)
         fclose(a->repair);
@@ -86,11 +84,12 @@ drive(struct workplace *w, const struct proof_pair *pair, struct asked *a,
         .deep = o->deep,
         .counts_only = !(o->layers & OPTION_LAYER_ROWS),
         .aggregates = (o->layers & OPTION_LAYER_AGGREGATES) != 0,
+        .distinct = o->distinct,
         .sample_ppm = o->sample < SAMPLING_ALL ? o->sample : 0,
         .n_shown = (unsigned)o->show,
         .repair = a->repair,
         .accept = a->accept,
-        .throttle = a->throttle,
+        .watch = a->guarding.watch,
         .listener = &listener,
     };
     cleanup_(verify_freep) struct verify *v = NULL;
@@ -201,20 +200,26 @@ const struct command command_verify = {
         "With --source, --target and --dir, the source is seen in the run's "
         "own snapshot for as long as its keeper lives.\n\n"
         "--layers aggregates compares NULLs, lengths, sums, minima and maxima "
-        "of each column.  --layers schema compares what both consist of: "
+        "of each column, and with --distinct how many values there are, about. "
+        " --layers schema compares what both consist of: "
         "tables, columns and "
         "their types and defaults, constraints, indexes, triggers and their "
         "states, functions, views, types, policies, owners, rights.  "
         "--layers sequences looks whether each sequence is as far as it was, "
         "and past the column that owns it.  --drift, with --dir and --source, "
         "compares the source's definitions with those that were exported.\n\n"
+        "Limits (--max-rate, --max-replica-lag and their like) are on the "
+        "source, or on the target when it alone is read.\n\n"
         "The exit status is 0 only when all was read and is equal, or differs "
         "by no more than --accept allows.",
     .takes = OPTION_SET(target) | OPTION_SET(dir) | OPTION_SET(source) |
              OPTION_SET(other_dir) | OPTION_SET(deep) | OPTION_SET(sample) |
              OPTION_SET(show) | OPTION_SET(repair_sql) | OPTION_SET(accept) |
-             OPTION_SET(layers) | OPTION_SET(drift) | OPTION_SET(no_owner) |
-             OPTION_SET(no_acl) | OPTION_SET(max_rate) | OPTION_SET(jobs) |
-             OPTION_SET(config) | SELECTING_OPTIONS | COPYING_TALK_OPTIONS,
+             OPTION_SET(layers) | OPTION_SET(distinct) | OPTION_SET(drift) |
+             OPTION_SET(no_owner) | OPTION_SET(no_acl) | OPTION_SET(max_rate) |
+             OPTION_SET(jobs) | OPTION_SET(max_replica_lag) |
+             OPTION_SET(max_active_sessions) | OPTION_SET(on_limit) |
+             OPTION_SET(max_snapshot_age) | OPTION_SET(config) |
+             SELECTING_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,
 };

@@ -8,24 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/sketch.h"
+
 __extension__ typedef __int128 wide;
 
 /* What of a column's values is counted. */
-enum class {
-    CLASS_OTHER, /* their length alone */
-    CLASS_BOOLEAN,
-    CLASS_INTEGER,
-    CLASS_OID,
-    CLASS_TIME, /* of binary: an integer */
-    CLASS_FLOAT,
-    CLASS_NUMERIC,
+enum measure {
+    MEASURE_LENGTH, /* that alone */
+    MEASURE_BOOLEAN,
+    MEASURE_INTEGER,
+    MEASURE_OID,
+    MEASURE_TIME, /* of binary: an integer */
+    MEASURE_FLOAT,
+    MEASURE_NUMERIC,
 };
 
 struct column {
-    enum class class;
+    enum measure measure;
     uint64_t n_nulls;
     wide length;
-    /* Of the classes that have them; min and max where n_values > 0. */
+    /* Of the measures that have them; min and max where n_values > 0. */
     uint64_t n_values;
     wide sum;
     int64_t min, max;
@@ -39,39 +41,44 @@ struct aggregates {
     struct column *columns;
     struct copy_field *fields;
     struct copy_row row;
+    struct sketch *distinct; /* a column each; NULL: nobody asks */
 };
 
 /* ---- begin and end ---- */
 
-static enum class class_of(const char *type, enum copy_format format) {
-    static const struct {const char * type; enum class class;}
-classes[] = {
-    {"boolean", CLASS_BOOLEAN},
-    {"smallint", CLASS_INTEGER},
-    {"integer", CLASS_INTEGER},
-    {"bigint", CLASS_INTEGER},
-    {"oid", CLASS_OID},
-    {"real", CLASS_FLOAT},
-    {"double precision", CLASS_FLOAT},
-};
-size_t len = strcspn(type, "(");
+static enum measure
+measure_of(const char *type, enum copy_format format)
+{
+    static const struct {
+        const char *type;
+        enum measure measure;
+    } known[] = {
+        {"boolean", MEASURE_BOOLEAN},
+        {"smallint", MEASURE_INTEGER},
+        {"integer", MEASURE_INTEGER},
+        {"bigint", MEASURE_INTEGER},
+        {"oid", MEASURE_OID},
+        {"real", MEASURE_FLOAT},
+        {"double precision", MEASURE_FLOAT},
+    };
+    size_t len = strcspn(type, "(");
 
-for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-    if (strcmp(type, classes[i].type) == 0)
-        return classes[i].class;
-if (strchr(type, '['))
-    return CLASS_OTHER;
-if (len == 7 && strncmp(type, "numeric", 7) == 0)
-    return CLASS_NUMERIC;
-if (format == COPY_BINARY &&
-    (strcmp(type, "date") == 0 || strncmp(type, "timestamp", 9) == 0))
-    return CLASS_TIME;
-return CLASS_OTHER;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(type, known[i].type) == 0)
+            return known[i].measure;
+    if (strchr(type, '['))
+        return MEASURE_LENGTH;
+    if (len == 7 && strncmp(type, "numeric", 7) == 0)
+        return MEASURE_NUMERIC;
+    if (format == COPY_BINARY &&
+        (strcmp(type, "date") == 0 || strncmp(type, "timestamp", 9) == 0))
+        return MEASURE_TIME;
+    return MEASURE_LENGTH;
 }
 
 int
 aggregates_new(struct aggregates **ret, const struct catalog_table *t,
-               struct err *err)
+               int distinct, struct err *err)
 {
     cleanup_(aggregates_freep) struct aggregates *a = calloc(1, sizeof *a);
 
@@ -81,10 +88,12 @@ aggregates_new(struct aggregates **ret, const struct catalog_table *t,
     a->n = t->n_columns;
     a->columns = calloc(a->n + 1, sizeof *a->columns);
     a->fields = calloc(a->n + 1, sizeof *a->fields);
-    if (!a->columns || !a->fields)
+    if (distinct)
+        a->distinct = calloc(a->n + 1, sizeof *a->distinct);
+    if (!a->columns || !a->fields || (distinct && !a->distinct))
         return err_nomem(err);
     for (unsigned i = 0; i < a->n; i++)
-        a->columns[i].class = class_of(t->columns[i].type, t->format);
+        a->columns[i].measure = measure_of(t->columns[i].type, t->format);
     *ret = take(a);
     return 0;
 }
@@ -96,6 +105,7 @@ aggregates_free(struct aggregates *a)
         return NULL;
     copy_row_clear(&a->row);
     free(a->columns);
+    free(a->distinct);
     free(a->fields);
     free(a);
     return NULL;
@@ -206,26 +216,26 @@ static void
 add_binary(struct column *c, const unsigned char *data, size_t len)
 {
     c->length += (wide)len;
-    if (len == 0 || (len > 8 && c->class != CLASS_NUMERIC))
+    if (len == 0 || (len > 8 && c->measure != MEASURE_NUMERIC))
         return;
-    switch (c->class) {
-    case CLASS_BOOLEAN:
+    switch (c->measure) {
+    case MEASURE_BOOLEAN:
         add_integer(c, data[0] != 0);
         break;
-    case CLASS_INTEGER:
-    case CLASS_TIME:
+    case MEASURE_INTEGER:
+    case MEASURE_TIME:
         add_integer(c, signed_big_endian(data, len));
         break;
-    case CLASS_OID:
+    case MEASURE_OID:
         add_integer(c, (int64_t)big_endian(data, len));
         break;
-    case CLASS_FLOAT:
+    case MEASURE_FLOAT:
         add_binary_float(c, data, len);
         break;
-    case CLASS_NUMERIC:
+    case MEASURE_NUMERIC:
         add_binary_numeric(c, data, len);
         break;
-    case CLASS_OTHER:
+    case MEASURE_LENGTH:
         break;
     }
 }
@@ -249,7 +259,7 @@ add_text_number(struct column *c, const unsigned char *data, size_t len)
 
     if (!text)
         return;
-    if (c->class == CLASS_INTEGER || c->class == CLASS_OID)
+    if (c->measure == MEASURE_INTEGER || c->measure == MEASURE_OID)
         add_integer(c, strtoll(text, NULL, 10));
     else
         add_real(c, strtod(text, NULL));
@@ -259,9 +269,9 @@ static void
 add_text(struct column *c, const unsigned char *data, size_t len)
 {
     c->length += (wide)unescaped_length(data, len);
-    if (c->class == CLASS_BOOLEAN)
+    if (c->measure == MEASURE_BOOLEAN)
         add_integer(c, len > 0 && data[0] == 't');
-    else if (c->class != CLASS_OTHER)
+    else if (c->measure != MEASURE_LENGTH)
         add_text_number(c, data, len);
 }
 
@@ -273,6 +283,8 @@ add_fields(struct aggregates *a)
     for (unsigned i = 0; i < a->n; i++) {
         const struct copy_field *f = &a->fields[i];
 
+        if (f->data && a->distinct)
+            sketch_add(&a->distinct[i], f->data, f->len);
         if (!f->data)
             a->columns[i].n_nulls++;
         else if (a->format == COPY_BINARY)
@@ -325,8 +337,11 @@ aggregates_merge(struct aggregates **into, struct aggregates *from)
         *into = from;
         return;
     }
-    for (unsigned i = 0; i < from->n; i++)
+    for (unsigned i = 0; i < from->n; i++) {
         merge_column(&(*into)->columns[i], &from->columns[i]);
+        if (from->distinct)
+            sketch_merge(&(*into)->distinct[i], &from->distinct[i]);
+    }
     aggregates_free(from);
 }
 
@@ -461,23 +476,23 @@ compare_column(struct telling *t, const struct column *l,
     compare_wide(t, "has another number of NULLs", (wide)l->n_nulls,
                  (wide)r->n_nulls);
     compare_wide(t, "has another length in all", l->length, r->length);
-    switch (l->class) {
-    case CLASS_OTHER:
+    switch (l->measure) {
+    case MEASURE_LENGTH:
         break;
-    case CLASS_BOOLEAN:
+    case MEASURE_BOOLEAN:
         compare_wide(t, "is true another number of times", l->sum, r->sum);
         break;
-    case CLASS_INTEGER:
-    case CLASS_OID:
-    case CLASS_TIME:
+    case MEASURE_INTEGER:
+    case MEASURE_OID:
+    case MEASURE_TIME:
         compare_sum(t, l, r);
         if (both) {
             compare_wide(t, "has another minimum", l->min, r->min);
             compare_wide(t, "has another maximum", l->max, r->max);
         }
         break;
-    case CLASS_FLOAT:
-    case CLASS_NUMERIC:
+    case MEASURE_FLOAT:
+    case MEASURE_NUMERIC:
         compare_wide(t, "is finite another number of times", (wide)l->n_values,
                      (wide)r->n_values);
         compare_real_sum(t, l, r);
@@ -487,6 +502,23 @@ compare_column(struct telling *t, const struct column *l,
         }
         break;
     }
+}
+
+/* A NULL is no value; of no rows there is none. */
+static void
+compare_distinct(struct telling *t, const struct aggregates *l,
+                 const struct aggregates *r)
+{
+    static const struct sketch none;
+    const struct sketch *a = l ? &l->distinct[t->column] : &none;
+    const struct sketch *b = r ? &r->distinct[t->column] : &none;
+    char left[NUMBER], right[NUMBER];
+
+    if (sketch_is_equal(a, b))
+        return;
+    snprintf(left, sizeof left, "about %" PRIu64, sketch_estimate(a));
+    snprintf(right, sizeof right, "about %" PRIu64, sketch_estimate(b));
+    tell(t, "has other distinct values", NULL, left, right);
 }
 
 unsigned
@@ -500,12 +532,14 @@ aggregates_compare(const struct aggregates_pair *p,
 
     for (unsigned i = 0; i < p->table->n_columns; i++) {
         struct column none = {
-            .class = class_of(p->table->columns[i].type, p->table->format)};
+            .measure = measure_of(p->table->columns[i].type, p->table->format)};
 
         t.column = i;
         t.n = 0;
         compare_column(&t, left ? &left->columns[i] : &none,
                        right ? &right->columns[i] : &none);
+        if ((left && left->distinct) || (right && right->distinct))
+            compare_distinct(&t, left, right);
         n += t.n > 0;
     }
     return n;

@@ -12,6 +12,8 @@
  *               own units (days, microseconds since 2000); of floats and
  *               numerics as floating-point numbers, without NaN and infinities
  *     true      of booleans: how many
+ *     distinct  when asked for: a sketch of the values (formats/sketch.h), 4 KiB
+ *               a column
  *
  * The order of rows and how the table is cut do not matter; a floating sum may
  * differ by rounding, and that much is overlooked.
@@ -30,7 +32,7 @@ struct aggregates;
 
 /* Of the table's columns, in their order, in its format. */
 int aggregates_new(struct aggregates **ret, const struct catalog_table *t,
-                   struct err *err);
+                   int distinct, struct err *err);
 struct aggregates *aggregates_free(struct aggregates *a);
 DEFINE_CLEANUP(struct aggregates *, aggregates_free)
 

@@ -145,7 +145,7 @@ hold_back(struct reading *g, enum proof_end end, size_t len, struct err *err)
 {
     size_t n;
 
-    if (!g->params.throttle || end != PROOF_LEFT)
+    if (!g->params.throttle || end != proof_guarded(g->params.pair))
         return 0;
     n = g->untold += len;
     if (n < THROTTLE_STEP)

@@ -23,7 +23,7 @@ struct reading;
 struct reading_params {
     const struct proof_pair *pair;
     struct progress_cell *cell;
-    struct throttle *throttle; /* of the left side; NULL: none */
+    struct throttle *throttle; /* of the guarded end; NULL: none */
     unsigned seat;             /* in the throttle */
 };
 

@@ -163,3 +163,9 @@ proof_side_facts(const struct proof_side *s)
 {
     return s->params.facts;
 }
+
+enum proof_end
+proof_guarded(const struct proof_pair *p)
+{
+    return proof_side_is_server(p->at[PROOF_LEFT]) ? PROOF_LEFT : PROOF_RIGHT;
+}

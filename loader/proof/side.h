@@ -90,3 +90,7 @@ struct proof_pair {
     int is_partial; /* the left one is a part only: what else the right one has
                        is not asked for */
 };
+
+/* The end to which limits apply: the source, and where it is not read, whatever
+   server is. */
+enum proof_end proof_guarded(const struct proof_pair *p);

@@ -333,6 +333,12 @@ worker_free(struct worker *w)
 }
 DEFINE_CLEANUP(struct worker *, worker_free)
 
+static struct throttle *
+throttle_of(const struct verify *v)
+{
+    return v->params.watch ? watch_throttle(v->params.watch) : NULL;
+}
+
 static int
 open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
             struct err *err)
@@ -341,7 +347,7 @@ open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
     const struct reading_params p = {
         .pair = v->params.pair,
         .cell = cell,
-        .throttle = v->params.throttle,
+        .throttle = throttle_of(v),
         .seat = index,
     };
     cleanup_(worker_freep) struct worker *w = NULL;
@@ -391,7 +397,8 @@ digest_range(struct worker *w, struct task *k, struct err *err)
     int r = 0;
 
     if (w->verify->params.aggregates && range.table->kind == CATALOG_TABLE)
-        r = aggregates_new(&aggregates, range.table, err);
+        r = aggregates_new(&aggregates, range.table, w->verify->params.distinct,
+                           err);
     if (r)
         return r;
     d.aggregates = aggregates;
@@ -409,7 +416,7 @@ work(void *arg, void *task, struct err *err)
 {
     struct worker *w = arg;
     struct task *k = task;
-    struct throttle *throttle = w->verify->params.throttle;
+    struct throttle *throttle = throttle_of(w->verify);
     const struct catalog_table *t =
         k->narrow ? k->narrow->table : &k->range.table;
     uint64_t before = reading_n_bytes(w->reading);
@@ -517,6 +524,8 @@ verify_lane(struct verify *v)
         .arg = v,
         .n_workers = v->params.jobs,
         .total = v->total,
+        .allow = v->params.watch ? watch_allow : NULL,
+        .allow_arg = v->params.watch,
     };
 }
 

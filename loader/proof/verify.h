@@ -29,10 +29,10 @@
 
 #include "io/cleanup.h"
 #include "io/err.h"
-#include "io/throttle.h"
 #include "loader/proof/accept.h"
 #include "loader/proof/result.h"
 #include "loader/proof/side.h"
+#include "loader/source/guard/watch.h"
 #include "loader/work/lane.h"
 
 struct verify;
@@ -44,12 +44,14 @@ struct verify_params {
     int deep;            /* read the files of bags, too */
     int counts_only;     /* the same number of rows is enough */
     int aggregates;      /* of columns are compared, too: this is deep */
+    int distinct;        /* among them how many values there are */
     uint32_t sample_ppm; /* rows of a million to be compared; 0: all */
     unsigned n_shown;    /* rows that differ, of each table, at most */
     FILE *repair;        /* statements that would mend the right side go here,
                             which is a server; NULL: nobody wants them */
     const struct accept *accept; /* NULL: nothing */
-    struct throttle *throttle;   /* of the left side; NULL: none */
+    /* Limits on the guarded end; NULL: none. */
+    struct watch *watch;
     const struct proof_listener *listener;
 };
 

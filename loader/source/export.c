@@ -826,11 +826,31 @@ decide(struct export *x, struct facts *now, struct err *err)
     return facts_read(&x->facts, x->catalog, err);
 }
 
+/* What the keeper has measured; where it does not, the last one grows old. */
+static void
+look_at_vitals(void *dir, struct vitals *ret)
+{
+    struct err ignored;
+
+    vitals_read(dir, ret, &ignored);
+}
+
 static int
 begin_watch(struct export *x, struct err *err)
 {
+    static const struct watch_words words = {
+        {"What is staged is kept, and the keeper holds the snapshot.",
+         "The source is let go: snapshot, slot and publication of this run do "
+         "not stay.  What is staged is kept, but nothing can be added to it."},
+        {"Run this again when the source has recovered; it goes on in the same "
+         "snapshot.  \"pghaul abort\" lets the source go.",
+         "Raise the limit, or --jobs, and begin again with --start-over."},
+    };
     const struct watch_params p = {
-        .dir = x->dir,
+        .look = look_at_vitals,
+        .look_arg = x->dir,
+        .words = &words,
+        .pace = x->dir,
         .limits = &x->params.limits,
         .max_rate = x->params.max_rate,
         .n_workers = x->params.jobs,

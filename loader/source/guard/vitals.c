@@ -67,91 +67,37 @@ vitals_begin(struct vitals_origin *ret, struct session *s, const char *slot,
  * when the primary is idle, so it counts only when there is more to replay, or
  * when nobody brings more.
  */
+/* clang-format off */
 static const char question[] =
-    "WITH here AS (SELECT " LSN " AS lsn),"
-    " standby AS ("
-    "  SELECT " BYTES(
-        "r.replay_lsn",
-        "h.lsn") " AS bytes,"
-                 "   " MS(
-                     "r.replay_lag") " AS ms, true AS other"
-                                     "   FROM here h, "
-                                     "pg_catalog.pg_stat_replication r"
-                                     "   WHERE r.replay_lsn IS NOT NULL "
-                                     "AND NOT EXISTS ("
-                                     "    SELECT FROM "
-                                     "pg_catalog.pg_replication_slots l"
-                                     "    WHERE l.active_pid = r.pid AND "
-                                     "l.slot_type = 'logical')"
-                                     "  UNION ALL SELECT"
-                                     "   coalesce(" BYTES(
-                                         "h.lsn",
-                                         "pg_catalog.pg_last_wal_receive_"
-                                         "lsn()") "    , 0),"
-                                                  "   CASE WHEN "
-                                                  "pg_catalog.pg_last_wal_"
-                                                  "receive_lsn() <= h.lsn "
-                                                  "AND"
-                                                  "    EXISTS (SELECT FROM "
-                                                  "pg_catalog.pg_stat_wal_"
-                                                  "receiver) THEN 0 "
-                                                  "ELSE " MS(
-                                                      "pg_catalog.clock_"
-                                                      "timestamp()"
-                                                      " - "
-                                                      "pg_catalog.pg_last_"
-                                                      "xact_replay_"
-                                                      "timestamp()") " END,"
-                                                                     " fals"
-                                                                     "e"
-                                                                     "   "
-                                                                     "FROM "
-                                                                     "here "
-                                                                     "h "
-                                                                     "WHERE"
-                                                                     " pg_"
-                                                                     "catal"
-                                                                     "og."
-                                                                     "pg_"
-                                                                     "is_"
-                                                                     "in_"
-                                                                     "recov"
-                                                                     "ery()"
-                                                                     ")"
-                                                                     " SELE"
-                                                                     "CT"
-                                                                     " " XMAX
-                                                                     ","
-                                                                     " " BYTES(
-                                                                         "'"
-                                                                         "0"
-                                                                         "/"
-                                                                         "0"
-                                                                         "'",
-                                                                         "h"
-                                                                         "e"
-                                                                         "r"
-                                                                         "e"
-                                                                         "."
-                                                                         "l"
-                                                                         "s"
-                                                                         "n") ","
-                                                                              " (SELECT " BYTES(
-                                                                                  "restart_lsn",
-                                                                                  "here.lsn") "   FROM pg_catalog.pg_replication_slots WHERE slot_name = $1),"
-                                                                                              " " MAY_SEE
-                                                                                              ","
-                                                                                              " (SELECT pg_catalog.count(*) FROM standby WHERE other),"
-                                                                                              " (SELECT coalesce(pg_catalog.max(bytes), 0) FROM standby),"
-                                                                                              " (SELECT coalesce(pg_catalog.max(ms), 0) FROM standby"
-                                                                                              "   WHERE bytes > 0 OR NOT other),"
-                                                                                              " (SELECT pg_catalog.count(*) FROM standby"
-                                                                                              "   WHERE bytes > 0 AND ms IS NULL),"
-                                                                                              " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity"
-                                                                                              "   WHERE backend_type = 'client backend'"
-                                                                                              "   AND state IN ('active', 'fastpath function call')"
-                                                                                              "   AND application_name NOT LIKE 'pghaul: %')"
-                                                                                              " FROM here";
+    "WITH here AS (SELECT " LSN " AS lsn), standby AS ("
+    " SELECT " BYTES("r.replay_lsn", "h.lsn") " AS bytes,"
+    "  " MS("r.replay_lag") " AS ms, true AS other"
+    "  FROM here h, pg_catalog.pg_stat_replication r"
+    "  WHERE r.replay_lsn IS NOT NULL AND NOT EXISTS ("
+    "   SELECT FROM pg_catalog.pg_replication_slots l"
+    "   WHERE l.active_pid = r.pid AND l.slot_type = 'logical')"
+    " UNION ALL SELECT coalesce("
+    "  " BYTES("h.lsn", "pg_catalog.pg_last_wal_receive_lsn()") ", 0),"
+    "  CASE WHEN pg_catalog.pg_last_wal_receive_lsn() <= h.lsn AND EXISTS ("
+    "   SELECT FROM pg_catalog.pg_stat_wal_receiver) THEN 0 ELSE "
+    MS("pg_catalog.clock_timestamp()"
+       " - pg_catalog.pg_last_xact_replay_timestamp()") " END, false"
+    "  FROM here h WHERE pg_catalog.pg_is_in_recovery())"
+    " SELECT " XMAX ", " BYTES("'0/0'", "here.lsn") ","
+    " (SELECT " BYTES("restart_lsn", "here.lsn")
+    "  FROM pg_catalog.pg_replication_slots WHERE slot_name = $1), " MAY_SEE ","
+    " (SELECT pg_catalog.count(*) FROM standby WHERE other),"
+    " (SELECT coalesce(pg_catalog.max(bytes), 0) FROM standby),"
+    " (SELECT coalesce(pg_catalog.max(ms), 0) FROM standby"
+    "  WHERE bytes > 0 OR NOT other),"
+    " (SELECT pg_catalog.count(*) FROM standby"
+    "  WHERE bytes > 0 AND ms IS NULL),"
+    " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity"
+    "  WHERE backend_type = 'client backend'"
+    "   AND state IN ('active', 'fastpath function call')"
+    "   AND application_name NOT LIKE 'pghaul: %')"
+    " FROM here";
+/* clang-format on */
 
 /* The columns of its answer. */
 enum {

@@ -111,20 +111,13 @@ end(const struct watch *w, struct err *err)
         [VITAL_SESSIONS] = "--max-active-sessions",
     };
 
+    const struct watch_words *words = w->params.words;
+    int lets_go = w->verdict.end == GUARD_LET_GO;
+
     err_set(err, ERR_REFUSED, "limit %s is reached: %s",
             options[w->verdict.cause], w->verdict.words);
-    if (w->verdict.end == GUARD_END) {
-        err_detail(err, "What is staged is kept, and the keeper holds the "
-                        "snapshot.");
-        return err_hint(err, "Run this again when the source has recovered; "
-                             "it goes on in the same snapshot.  \"pghaul "
-                             "abort\" lets the source go.");
-    }
-    err_detail(err, "The source is let go: snapshot, slot and publication of "
-                    "this run do not stay.  What is staged is kept, but "
-                    "nothing can be added to it.");
-    return err_hint(err, "Raise the limit, or --jobs, and begin again with "
-                         "--start-over.");
+    err_detail(err, "%s", words->detail[lets_go]);
+    return err_hint(err, "%s", words->hint[lets_go]);
 }
 
 int
@@ -156,7 +149,8 @@ write_pace(struct watch *w, const struct progress_sum *sum,
     stalls_look(w->stalls, p.stall);
     memcpy(p.limit, w->verdict.words, sizeof p.limit);
     memcpy(p.forecast, f->words, sizeof p.forecast);
-    pace_write(w->params.dir, &p, &ignored);
+    if (w->params.pace)
+        pace_write(w->params.pace, &p, &ignored);
 }
 
 static void
@@ -196,10 +190,8 @@ show(struct watch *w)
 static void
 look(struct watch *w, uint64_t now_ms)
 {
-    struct err ignored; /* then the last one grows old */
-
     if (guard_set(w->params.limits))
-        vitals_read(w->params.dir, &w->vitals, &ignored);
+        w->params.look(w->params.look_arg, &w->vitals);
     note_standbys(w);
     w->verdict = guard_step(&w->guard, &w->vitals, now_ms);
     look_ahead(w, now_ms);

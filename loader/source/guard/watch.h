@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Watch: the guard at work over a lane.  It reads what the keeper has measured
- * (vitals.h), asks the guard what follows, and has it done: by the drive, which
+ * Watch: the guard at work over a lane.  It looks at what was measured, by the
+ * keeper or by a gauge, asks the guard what follows, and has it done: by the drive, which
  * hands out no more tasks, and by the throttle, which holds back who is in the
  * midst of one.  What changes is said once, stalls too (stall.h); how it stands
- * is shown with the progress and written down for status (pace.h).
+ * is shown with the progress, and of an export written down for status (pace.h).
  *
  * It belongs to the main thread of the lane; the throttle to all.
  */
@@ -22,9 +22,18 @@
 
 struct watch;
 
+/* What an end means: DETAIL and HINT, by whether the source is let go. */
+struct watch_words {
+    const char *detail[2], *hint[2];
+};
+
 /* All pointers are borrowed for as long as it lives. */
 struct watch_params {
-    const struct run_dir *dir;
+    /* The newest measurement. */
+    void (*look)(void *arg, struct vitals *ret);
+    void *look_arg;
+    const struct watch_words *words;
+    const struct run_dir *pace; /* where it is written down; NULL: nowhere */
     const struct guard_limits *limits;
     uint64_t max_rate; /* bytes a second; 0: no limit */
     unsigned n_workers;
