@@ -70,6 +70,35 @@ Test(where, only_rows_for_which_it_is_true_are_copied_and_verified)
     cr_assert_eq(run.status, 1, "%s%s", run.output, run.errors);
 }
 
+/* Their rows are loaded through the root, and compared as one. */
+Test(where, partitions_of_one_root_have_conditions_of_their_own)
+{
+    const char *source = server_database("source"), *dir = run_dir();
+    const char *target = server_database("target");
+    struct server_run run;
+
+    server_sql(source,
+               "CREATE TYPE mood AS ENUM ('sad', 'so so', 'glad');"
+               "CREATE TABLE p (m mood, i int) PARTITION BY HASH (m);"
+               "CREATE TABLE p0 PARTITION OF p"
+               "  FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+               "CREATE TABLE p1 PARTITION OF p"
+               "  FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+               "INSERT INTO p SELECT (enum_range(NULL::mood))[1 + i % 3], i"
+               "  FROM generate_series(1, 3000) i");
+    run = export_where(source, dir, "--where", "public.p: i > 100", "--where",
+                       "public.p0: i < 900", "--where", "public.p1: i < 2000");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    moves_load(target, dir);
+    moves_assert_verified(target, dir);
+    run = moves_pghaul("verify", "--source", source, "--dir", dir, "--quiet");
+    cr_assert_eq(run.status, 0, "%s%s", run.output, run.errors);
+    server_sql(source, "UPDATE p1 SET i = 150 WHERE i = (SELECT min(i) FROM p1"
+                       " WHERE i > 200 AND i < 900)");
+    run = moves_pghaul("verify", "--source", source, "--dir", dir, "--quiet");
+    cr_assert_eq(run.status, 1, "%s%s", run.output, run.errors);
+}
+
 Test(where, it_is_told_and_stands_in_the_catalogue)
 {
     const char *source = moves_source(), *dir = run_dir();

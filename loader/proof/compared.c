@@ -334,16 +334,33 @@ next_chunk(struct compared *c, struct catalog *catalog, enum proof_end end,
     }
 }
 
+/* At the source the rows of each table are chosen as the run's were; its own
+   plan knows of no choice. */
+static int
+choose_rows(struct compared *c, struct catalog_table *at, struct err *err)
+{
+    cleanup_(catalog_table_freep) struct catalog_table *left = NULL;
+    int r = catalog_table_by_name(
+        proof_side_catalog(c->params->sides->at[PROOF_LEFT]), at->schema,
+        at->name, &left, err);
+
+    if (r)
+        return r == CATALOG_E_NONE ? 0 : r;
+    free(at->condition);
+    at->condition = take(left->condition);
+    return 0;
+}
+
 /* A condition counts on the right only where other rows than ours are
    expected: in a table of an extension, and at the source. */
 static char *
 condition_for(const struct compared *c, enum proof_end end,
               const struct catalog_table *at)
 {
-    if (end != PROOF_RIGHT || at->extension)
-        return at->condition;
-    return proof_side_is_source(c->params->sides->at[end]) ? c->table->condition
-                                                           : NULL;
+    return end != PROOF_RIGHT || at->extension ||
+                   proof_side_is_source(c->params->sides->at[end])
+               ? at->condition
+               : NULL;
 }
 
 static void
@@ -375,6 +392,10 @@ next_of(struct compared *c, enum proof_end end, struct compared_range *ret,
         c->cut[end].is_over = 1;
     else
         r = next_chunk(c, catalog, end, &ret->chunk, err);
+    if (!r && ret->chunk && end == PROOF_RIGHT &&
+        c->table->kind == CATALOG_TABLE &&
+        proof_side_is_source(c->params->sides->at[end]))
+        r = choose_rows(c, ret->chunk->table, err);
     if (r)
         return r;
     ret->n_bytes = ret->chunk ? ret->chunk->n_bytes : c->table->n_bytes;
