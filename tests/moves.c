@@ -98,6 +98,14 @@ moves_load(const char *target, const char *dir)
 }
 
 unsigned
+moves_moments(unsigned few)
+{
+    const char *asked = getenv("PGHAUL_MOMENTS");
+
+    return asked && atoi(asked) > 0 ? (unsigned)atoi(asked) : few;
+}
+
+unsigned
 moves_seed(void)
 {
     const char *given = getenv("PGHAUL_SEED");

@@ -29,6 +29,8 @@ const char *moves_source(void);
         cr_assert_not_null(strstr((run).errors, text), "%s", (run).errors);    \
     } while (0)
 
+/* How many moments are tried: as many as PGHAUL_MOMENTS says, or a few. */
+unsigned moves_moments(unsigned few);
 /* Random moments, the same again with PGHAUL_SEED=n: for rand_r(). */
 unsigned moves_seed(void);
 /* Start the program, wait, and end it the hard way (or whatever signal).

@@ -32,7 +32,7 @@ Test(cdc_ends,
     usual = moves_duration_us(cdc_words(
         source, "--dir", moves_path(root, "undisturbed"), "--jobs", "1"));
     drop_slots(source);
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < moves_moments(3); i++) {
         const char *dir, *target = server_database("target"), *expected;
         const char *const *command;
         struct server_run run;

@@ -110,7 +110,7 @@ Test(clone, killed_while_it_discards_goes_on)
     usual = moves_duration_us(
         clone_words(source, server_database("target"),
                     moves_path(server_tmp_dir(), "undisturbed")));
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < moves_moments(3); i++) {
         const char *target = server_database("target"), *dir;
         struct server_run run;
 

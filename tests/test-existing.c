@@ -340,7 +340,7 @@ Test(existing, killed_at_any_moment_it_goes_on_and_all_is_put_back)
     usual = moves_duration_us(
         moves_words("load", "--target", database_with_schema(), "--dir", dir,
                     "--into-existing", "--rebuild-indexes"));
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < moves_moments(4); i++) {
         const char *target = database_with_schema(), *before = state_of(target);
         const char *const *command =
             moves_words("load", "--target", target, "--dir", dir,

@@ -144,7 +144,7 @@ Test(no_uring, export_killed_at_any_moment_is_right_when_repeated)
     usual = moves_duration_us(moves_words("export", "--source", source, "--dir",
                                           moves_path(dir, "undisturbed"),
                                           "--chunk-size", "1MB"));
-    for (unsigned i = 0; i < MOMENTS; i++) {
+    for (unsigned i = 0; i < moves_moments(MOMENTS); i++) {
         const char *target = server_database("target");
         const char *run_dir = moves_path(dir, server_process_text("run-%u", i));
 
@@ -168,7 +168,7 @@ Test(no_uring, load_killed_at_any_moment_is_right_when_repeated)
     moves_export(source, run_dir);
     usual = moves_duration_us(moves_words(
         "load", "--target", server_database("target"), "--dir", run_dir));
-    for (unsigned i = 0; i < MOMENTS; i++) {
+    for (unsigned i = 0; i < moves_moments(MOMENTS); i++) {
         const char *target = server_database("target");
 
         moves_kill(moves_words("load", "--target", target, "--dir", run_dir),

@@ -13,7 +13,7 @@
 /* What the target was not asked to make durable is not, when it crashes. */
 SERVERS({"source"}, {"target", .conf = "wal_writer_delay = 10s"})
 
-/* ./run fault takes many more, and each step. */
+/* ./run fault takes each step. */
 enum { MOMENTS = 3, MOST_MOMENTS = 60 };
 
 Test(resume, export_killed_at_any_moment_goes_on_in_the_same_snapshot)
@@ -25,7 +25,8 @@ Test(resume, export_killed_at_any_moment_goes_on_in_the_same_snapshot)
 
     usual = moves_duration_us(moves_words("export", "--source", source, "--dir",
                                           first, "--chunk-size", "1MB"));
-    for (unsigned i = 0; i < MOMENTS || (n_went_on == 0 && i < MOST_MOMENTS);
+    for (unsigned i = 0;
+         i < moves_moments(MOMENTS) || (n_went_on == 0 && i < MOST_MOMENTS);
          i++) {
         const char *run_dir, *target = server_database("target");
         const char *const *command;
@@ -56,7 +57,7 @@ Test(resume, load_killed_at_any_moment_goes_on_and_is_right)
     moves_export(source, run_dir);
     usual = moves_duration_us(moves_words(
         "load", "--target", server_database("target"), "--dir", run_dir));
-    for (unsigned i = 0; i < MOMENTS; i++) {
+    for (unsigned i = 0; i < moves_moments(MOMENTS); i++) {
         const char *target = server_database("target");
         const char *const *command =
             moves_words("load", "--target", target, "--dir", run_dir);
@@ -114,32 +115,173 @@ Test(resume, load_goes_on_by_itself_when_its_backends_are_ended, .timeout = 180)
     moves_assert_verified(target, run_dir);
 }
 
-Test(resume, target_that_crashes_during_the_load_has_each_row_once_in_the_end,
-     .timeout = 600)
-{
-    const char *source = moves_source();
-    const char *target = server_database("target");
-    const char *run_dir = moves_path(server_tmp_dir(), "run");
-    const char *const *command =
-        moves_words("load", "--target", target, "--dir", run_dir);
-    struct server_program p;
-    struct server_run run;
+/* ---- a disturbance at a random moment, with PGHAUL_MOMENTS at many ---- */
 
-    moves_export(source, run_dir);
-    p = server_program_start(command);
-    server_await(target, "SELECT to_regclass('shop.orders') IS NOT NULL");
-    server_await(target,
-                 "SELECT count(*) > 0 FROM pghaul.ledger WHERE kind = 'chunk'");
+/* All its backends at once. */
+static void
+end_backends(const char *target)
+{
+    server_terminate(target, "application_name = 'pghaul: load'"
+                             " AND datname = current_database()");
+}
+
+static void
+restart(const char *target)
+{
+    (void)target;
     server_crash("target");
     usleep(300 * 1000);
     server_start("target");
-    run = server_program_wait(&p);
-    cr_assert(run.status == 0 || run.status == 3, "%s", run.errors);
-    if (run.status != 0)
-        run = server_run(command);
-    cr_assert_eq(run.status, 0, "%s", run.errors);
-    moves_assert_equal(source, target);
 }
+
+static void
+assert_right_after(void (*disturb)(const char *target))
+{
+    const char *source = moves_source();
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+    unsigned state = moves_seed(), usual;
+
+    moves_export(source, run_dir);
+    usual = moves_duration_us(moves_words(
+        "load", "--target", server_database("target"), "--dir", run_dir));
+    for (unsigned i = 0; i < moves_moments(1); i++) {
+        const char *target = server_database("target");
+        const char *const *command =
+            moves_words("load", "--target", target, "--dir", run_dir);
+        struct server_program p = server_program_start(command);
+        struct server_run run;
+
+        usleep((unsigned)rand_r(&state) % usual);
+        disturb(target);
+        run = server_program_wait(&p);
+        cr_assert(run.status == 0 || run.status == 3, "moment %u: %d: %s", i,
+                  run.status, run.errors);
+        if (run.status != 0)
+            run = server_run(command);
+        cr_assert_eq(run.status, 0, "moment %u: %s", i, run.errors);
+        moves_assert_equal(source, target);
+    }
+}
+
+Test(resume, backends_ended_at_any_moment_leave_each_row_once)
+{
+    assert_right_after(end_backends);
+}
+
+Test(resume, target_that_crashes_at_any_moment_has_each_row_once)
+{
+    assert_right_after(restart);
+}
+
+/* ---- locks of others ---- */
+
+/* A session that has done this, and lasts as long as the test. */
+static PGconn *
+session_with(const char *conninfo, const char *sql)
+{
+    PGconn *conn = PQconnectdb(conninfo);
+    PGresult *r = PQexec(conn, sql);
+
+    cr_assert_leq(PQresultStatus(r), PGRES_TUPLES_OK, "%s",
+                  PQerrorMessage(conn));
+    PQclear(r);
+    return conn;
+}
+
+static const char *
+exported_numbers(const char **ret_source)
+{
+    const char *run_dir = moves_path(server_tmp_dir(), "run");
+
+    *ret_source = server_database("source");
+    server_sql(*ret_source,
+               "CREATE TABLE a AS SELECT generate_series(1, 100) AS i;"
+               "CREATE TABLE b AS SELECT generate_series(1, 100) AS i");
+    moves_export(*ret_source, run_dir);
+    return run_dir;
+}
+
+static void
+assert_numbers(const struct server_run *run, const char *source,
+               const char *target)
+{
+    cr_assert_eq(run->status, 0, "status %d: %s", run->status, run->errors);
+    cr_assert_str_eq(server_fingerprint(target, "a"),
+                     server_fingerprint(source, "a"));
+    cr_assert_str_eq(server_fingerprint(target, "b"),
+                     server_fingerprint(source, "b"));
+}
+
+/*
+ * The load holds its row of the ledger and comes to wait for lock 2, whose
+ * holder waits for the ledger by then: the load's server process, the last to
+ * wait, finds the deadlock and is its victim.
+ */
+Test(resume, deadlock_with_another_session_is_tried_again)
+{
+    const char *source, *run_dir = exported_numbers(&source);
+    const char *target = server_database("target");
+    struct server_program p;
+    struct server_run run;
+    PGconn *first, *second;
+
+    server_sql(target, "CREATE FUNCTION waits() RETURNS boolean LANGUAGE sql AS"
+                       "  $$SELECT pg_advisory_xact_lock(1);"
+                       "    SELECT pg_advisory_xact_lock(2); SELECT true$$;"
+                       "CREATE TABLE a (i int CHECK (public.waits()));"
+                       "CREATE TABLE b (i int);"
+                       "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET"
+                       "  deadlock_timeout = 100', current_database()); END$$");
+    first = session_with(target, "SELECT pg_advisory_lock(1)");
+    second = session_with(target, "SET deadlock_timeout = '10min'; BEGIN;"
+                                  "SELECT pg_advisory_xact_lock(2)");
+    p = server_program_start(moves_words("load", "--target", target, "--dir",
+                                         run_dir, "--jobs", "1",
+                                         "--into-existing"));
+    moves_wait_until(target, "SELECT count(*) > 0 FROM pg_locks WHERE locktype"
+                             " = 'advisory' AND objid = 1 AND NOT granted");
+    cr_assert(PQsendQuery(second, "LOCK TABLE pghaul.ledger"));
+    moves_wait_until(target, "SELECT count(*) > 0 FROM pg_locks WHERE relation"
+                             " = 'pghaul.ledger'::regclass AND NOT granted");
+    PQfinish(first);
+    server_program_await(&p, "deadlock detected");
+    PQfinish(second);
+    run = server_program_wait(&p);
+    assert_numbers(&run, source, target);
+}
+
+Test(resume, lock_that_is_not_given_and_conflict_are_tried_again)
+{
+    const char *source, *run_dir = exported_numbers(&source);
+    const char *target = server_database("target");
+    struct server_program p;
+    struct server_run run;
+    PGconn *holder;
+
+    server_sql(target,
+               "CREATE TABLE gate (); CREATE SEQUENCE of_a; CREATE SEQUENCE"
+               " of_b; CREATE FUNCTION locks() RETURNS boolean LANGUAGE plpgsql"
+               "  AS $$BEGIN PERFORM nextval('public.of_a');"
+               "    LOCK TABLE public.gate NOWAIT; RETURN true; END$$;"
+               "CREATE FUNCTION thrice() RETURNS boolean LANGUAGE plpgsql AS"
+               "  $$BEGIN IF nextval('public.of_b') < 3 THEN"
+               "    RAISE 'a conflict' USING ERRCODE = '40001'; END IF;"
+               "    RETURN true; END$$;"
+               "CREATE TABLE a (i int CHECK (public.locks()));"
+               "CREATE TABLE b (i int CHECK (public.thrice()))");
+    holder = session_with(target, "BEGIN; LOCK TABLE gate");
+    p = server_program_start(moves_words("load", "--target", target, "--dir",
+                                         run_dir, "--jobs", "2",
+                                         "--into-existing"));
+    moves_wait_until(target,
+                     "SELECT of_a.last_value > 2 AND of_b.last_value > 2"
+                     " FROM of_a, of_b");
+    PQfinish(holder);
+    run = server_program_wait(&p);
+    assert_numbers(&run, source, target);
+}
+
+/* ---- what becomes of the source's tables ---- */
 
 /* An export whose only worker reads the first, large table, at 5 MB a second,
    and is stopped there.  The second, "late", is still to be read. */

@@ -10,6 +10,7 @@
 #include "loader/pg/copy_in.h"
 #include "loader/target/load_large_objects.h"
 #include "loader/target/places.h"
+#include "loader/target/silence.h"
 
 /* ---- rows into messages ---- */
 
@@ -192,26 +193,6 @@ copy_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
     return r;
 }
 
-/*
- * An extension's tables have their foreign keys and triggers already.  The
- * rows of a snapshot need neither; who may not do without them is checked by
- * the server, row by row, which may be in vain when tables come at once.
- */
-static int
-silence_triggers(struct session *s, struct err *err)
-{
-    return session_exec(
-        s,
-        session_server_version(s) >= 150000
-            ? "SELECT pg_catalog.set_config('session_replication_role',"
-              " 'replica', true) WHERE pg_catalog.has_parameter_privilege("
-              " 'session_replication_role', 'SET')"
-            : "SELECT pg_catalog.set_config('session_replication_role',"
-              " 'replica', true) WHERE"
-              " pg_catalog.current_setting('is_superuser') = 'on'",
-        err);
-}
-
 static int
 put_rows_in(struct load_chunk *w, const struct catalog_chunk *k,
             struct err *err)
@@ -244,8 +225,12 @@ load_once(struct load_chunk *w, const struct catalog_chunk *k, struct err *err)
     if (r)
         return r;
     r = ledger_claim(&w->lane->ledger, w->session, &row, err);
+    /* An extension's tables have their foreign keys and triggers already.  The
+       rows of a snapshot need neither; who may not do without them is checked
+       by the server, row by row, which may be in vain when tables come at
+       once. */
     if (!r && k->table->extension)
-        r = silence_triggers(w->session, err);
+        r = silence_transaction(w->session, err);
     if (!r)
         r = put_rows_in(w, k, err);
     if (!r)

@@ -26,6 +26,22 @@ silence_triggers(struct session *s, int *ret, struct err *err)
                              err);
 }
 
+/* Asked beforehand: a refusal would end the transaction. */
+int
+silence_transaction(struct session *s, struct err *err)
+{
+    return session_exec(
+        s,
+        session_server_version(s) >= 150000
+            ? "SELECT pg_catalog.set_config('session_replication_role',"
+              " 'replica', true) WHERE pg_catalog.has_parameter_privilege("
+              " 'session_replication_role', 'SET')"
+            : "SELECT pg_catalog.set_config('session_replication_role',"
+              " 'replica', true) WHERE"
+              " pg_catalog.current_setting('is_superuser') = 'on'",
+        err);
+}
+
 /* Are there some that the role of a replica would keep from firing? */
 static int
 has_ordinary(struct session *s, int *ret, struct err *err)

@@ -19,6 +19,9 @@
 /* *ret: it is so now; 0: this role may not. */
 int silence_triggers(struct session *s, int *ret, struct err *err);
 
+/* The same until the transaction ends, where the role may. */
+int silence_transaction(struct session *s, struct err *err);
+
 /* As far as this role may. */
 int silence_event_triggers(struct session *s, struct err *err);
 
