@@ -259,6 +259,29 @@ Test(check, connection_limits_of_role_and_database_are_limits)
                  "CONNECTION LIMIT of the database\n");
 }
 
+/* Of their sessions it sees little more than that they are there. */
+Test(check, sessions_of_others_count_for_an_ordinary_role)
+{
+    const char *source = server_database("source");
+    PGconn *others[3];
+    struct server_run run;
+    const char *left;
+    int all;
+
+    for (unsigned i = 0; i < 3; i++)
+        others[i] = session_with(source, "BEGIN");
+    all = atoi(server_value(source, "SELECT current_setting('max_connections')"
+                                    "::int - current_setting("
+                                    "'superuser_reserved_connections')::int"));
+    server_sql(source, "CREATE ROLE ordinary LOGIN");
+    run = check(as_role(source, "ordinary"));
+    left = strstr(run.output, "connections            4 of ");
+    cr_assert_not_null(left, "%s", run.output);
+    cr_assert_leq(atoi(strstr(left, " of ") + 4), all - 3, "%s", left);
+    for (unsigned i = 0; i < 3; i++)
+        PQfinish(others[i]);
+}
+
 Test(check, an_older_version_of_the_collation_is_told)
 {
     const char *source = server_database("source");

@@ -2,11 +2,9 @@
 #pragma once
 
 /*
- * Budget: how many connections more a load may open to its target.
- *
- * max_connections less what is reserved and what is in use, and the limits of
- * the database and of the role, where they bind this role; one is left for
- * others.  A momentary figure: who is refused one later tries again.
+ * Budget: how many connections more a load may open to its target: those that
+ * there are (headroom.h), but one is left for others.  Who is refused one later
+ * tries again.
  */
 
 #include "io/err.h"

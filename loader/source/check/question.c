@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "loader/pg/headroom.h"
+
 int
 question_failed(struct findings *f, const char *name, enum finding_level level,
                 struct err *err)
@@ -86,38 +88,22 @@ question_ask(const struct question *q, struct session *s, const char *parameter,
                    : ask_value(q, s, parameter, f, err);
 }
 
-#define OTHERS                                                                 \
-    "FROM pg_stat_activity a WHERE backend_type = 'client backend'"            \
-    " AND application_name <> 'pghaul: check'"
-
 int
 question_connections(struct session *s, const char *name, unsigned needed,
                      struct findings *f, struct err *err)
 {
-    const struct question q = {
-        .name = name,
-        .sql = "SELECT CASE WHEN $1::int > n THEN 2 WHEN $1::int = n THEN 1"
-               " ELSE 0 END, format('%s of %s would be used%s', $1::int, n,"
-               "  whose) FROM (SELECT current_setting('max_connections')::int"
-               "  - current_setting('superuser_reserved_connections')::int"
-               "  - coalesce(current_setting('reserved_connections', true),"
-               "             '0')::int - (SELECT count(*) " OTHERS ") AS n,"
-               "  '' AS whose"
-               " UNION ALL SELECT datconnlimit - (SELECT count(*) " OTHERS
-               "   AND a.datid = d.oid), ': CONNECTION LIMIT of the database'"
-               "  FROM pg_database d WHERE datname = current_database()"
-               "  AND datconnlimit >= 0"
-               "  AND current_setting('is_superuser') = 'off'"
-               " UNION ALL SELECT rolconnlimit - (SELECT count(*) " OTHERS
-               "   AND a.usesysid = r.oid), ': CONNECTION LIMIT of the role'"
-               "  FROM pg_roles r WHERE rolname = session_user"
-               "  AND rolconnlimit >= 0 AND NOT rolsuper"
-               " ORDER BY n LIMIT 1) AS x",
-        .advice = "Give a smaller --jobs, or raise max_connections, or the "
-                  "CONNECTION LIMIT that is named.",
-    };
-    char parameter[16];
+    char seen[160];
+    struct finding found = {name, FINDING_OK, seen,
+                            "Give a smaller --jobs, or raise max_connections, "
+                            "or the CONNECTION LIMIT that is named."};
+    struct headroom left;
 
-    snprintf(parameter, sizeof parameter, "%u", needed);
-    return question_ask(&q, s, parameter, f, err);
+    if (headroom_ask(s, 1, &left, err))
+        return question_failed(f, name, FINDING_WARNING, err);
+    if (needed >= left.n)
+        found.level = needed > left.n ? FINDING_ERROR : FINDING_WARNING;
+    snprintf(seen, sizeof seen, "%u of %ld would be used%s%s", needed, left.n,
+             headroom_is_personal(&left) ? ": " : "",
+             headroom_is_personal(&left) ? left.limit : "");
+    return findings_add(f, &found, err);
 }
