@@ -210,7 +210,7 @@ class Run:
         if self.writers.poll() is not None:
             raise Failed("the writers have ended: "
                          + self.writers.stderr.read().decode())
-        self.writers.send_signal(signal.SIGINT)
+        self.writers.terminate()  # in the background SIGINT means nothing
         self.writers.wait()
 
     # ---- commands ----
