@@ -70,6 +70,34 @@ kill_when_staged(const char *const words[], const char *dir, int signal,
     *ret = p;
 }
 
+/* A lock is in the way of the load until the slot has gone. */
+Test(cdc_ends, lost_slot_ends_the_load_at_once)
+{
+    const char *source = bank_database(), *dir = run_dir();
+    const char *target = server_database("target");
+    const char *stranger = server_database("target");
+    PGconn *conn = PQconnectdb(target);
+    struct server_program p;
+    struct server_run run;
+
+    run = server_run(cdc_words(source, "--dir", dir));
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    run = moves_pghaul("load", "--target", target, "--source", stranger,
+                       "--dir", dir);
+    assert_says(&run, 6, "this is not the source of the run");
+
+    PQclear(PQexec(conn, "CREATE SCHEMA x; BEGIN; LOCK TABLE pg_class IN"
+                         " ROW EXCLUSIVE MODE; CREATE TABLE a ()"));
+    p = server_program_start(moves_words("load", "--target", target, "--source",
+                                         source, "--dir", dir));
+    moves_wait_until(source, "SELECT count(*) > 0 FROM pg_stat_activity WHERE"
+                             " application_name = 'pghaul: slot watch'");
+    drop_slots(source);
+    run = server_program_wait(&p);
+    PQfinish(conn);
+    assert_says(&run, 6, "is lost: it was dropped");
+}
+
 Test(cdc_ends, lost_slot_ends_the_export_at_once)
 {
     const char *source = server_database("source"), *dir = run_dir();

@@ -9,10 +9,13 @@ static int
 drive_both(struct workplace *w, struct export *x, struct load *l,
            struct err *err)
 {
-    const struct lane lanes[] = {export_lane(x), load_lane(l)};
-    int r;
+    cleanup_(vigil_freep) struct vigil *vigil = NULL;
+    struct lane lanes[] = {export_lane(x), load_lane(l)};
+    int r = copying_keep_vigil(&vigil, w, err);
 
-    r = workplace_drive(w, lanes, 2, err);
+    copying_watch(&lanes[1], vigil);
+    if (!r)
+        r = workplace_drive(w, lanes, 2, err);
     if (!r)
         r = export_finish(x, err);
     if (!r)

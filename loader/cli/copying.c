@@ -146,3 +146,24 @@ copying_confirm_load(const struct workplace *w, struct err *err)
                    "removed.  Go on?",
                    err);
 }
+
+int
+copying_keep_vigil(struct vigil **ret, const struct workplace *w,
+                   struct err *err)
+{
+    const struct vigil_params p = {
+        .conninfo = w->ctx->options->source,
+        .catalog = w->catalog,
+        .progress = w->progress,
+        .stop = w->ctx->stop,
+    };
+
+    return vigil_begin(ret, &p, err);
+}
+
+void
+copying_watch(struct lane *lane, struct vigil *vigil)
+{
+    lane->allow = vigil ? vigil_allow : NULL;
+    lane->allow_arg = vigil;
+}

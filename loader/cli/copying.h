@@ -8,6 +8,7 @@
 
 #include "loader/cli/selecting.h"
 #include "loader/cli/workplace.h"
+#include "loader/handoff/vigil.h"
 #include "loader/source/export.h"
 #include "loader/target/load.h"
 
@@ -46,5 +47,9 @@ struct export_params copying_export_params(const struct workplace *w,
                                            struct selection *selection);
 /* What a load would take away is asked for, unless --yes was given. */
 int copying_confirm_load(const struct workplace *w, struct err *err);
+/* Over the slots of the run, at --source, while the lane is at work. */
+int copying_keep_vigil(struct vigil **ret, const struct workplace *w,
+                       struct err *err);
+void copying_watch(struct lane *lane, struct vigil *vigil);
 struct load_params copying_load_params(const struct workplace *w,
                                        const struct facts *f);

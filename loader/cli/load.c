@@ -3,6 +3,7 @@
 #include "loader/catalog/proven.h"
 #include "loader/cli/account.h"
 #include "loader/cli/copying.h"
+#include "loader/handoff/vigil.h"
 
 static int
 load_all(struct workplace *w, const struct facts *f, enum account_end *ret,
@@ -10,6 +11,7 @@ load_all(struct workplace *w, const struct facts *f, enum account_end *ret,
 {
     const struct load_params p = copying_load_params(w, f);
     cleanup_(load_freep) struct load *x = NULL;
+    cleanup_(vigil_freep) struct vigil *vigil = NULL;
     struct lane lane;
     int r;
 
@@ -20,9 +22,12 @@ load_all(struct workplace *w, const struct facts *f, enum account_end *ret,
     if (r || *ret == ACCOUNT_NOTHING_TO_DO)
         return r;
     r = proven_forget(w->catalog, err);
+    if (!r && w->ctx->options->source)
+        r = copying_keep_vigil(&vigil, w, err);
     if (r)
         return r;
     lane = load_lane(x);
+    copying_watch(&lane, vigil);
     r = workplace_drive(w, &lane, 1, err);
     return r ? r : load_finish(x, err);
 }
@@ -61,6 +66,8 @@ const struct command command_load = {
         "loads every chunk exactly once, builds indexes and keys as soon as "
         "their table is complete, then all that pg_dump restores after the "
         "data, and sets the sequences.\n\n"
+        "With --source, of a run with a replication slot, the slot is watched "
+        "meanwhile: when it is lost the load ends at once (status 6).\n\n"
         "What is done is recorded in the target itself (--ledger-schema), in "
         "the transactions that do it.  Interrupted at any instant, the same "
         "command goes on where it was.\n\n"
@@ -79,6 +86,6 @@ const struct command command_load = {
         "each "
         "in one transaction.",
     .requires = OPTION_SET(target) | OPTION_SET(dir),
-    .takes = COPYING_LOAD_OPTIONS | COPYING_TALK_OPTIONS,
+    .takes = COPYING_LOAD_OPTIONS | COPYING_TALK_OPTIONS | OPTION_SET(source),
     .run = run,
 };

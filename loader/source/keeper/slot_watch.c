@@ -8,7 +8,8 @@
 
 enum {
     LOOK_MS = 1000,
-    TOUCHES = 4, /* in the time that a slot may be idle */
+    LOST_MS = 15000, /* a server that cannot be reached is given so long */
+    TOUCHES = 4,     /* in the time that a slot may be idle */
 };
 
 struct slot_watch {
@@ -16,6 +17,7 @@ struct slot_watch {
     struct session *session;
     uint64_t look_ms, touch_ms; /* when next */
     unsigned idle_s;
+    int64_t safe;
 };
 
 struct slot_watch *
@@ -37,8 +39,15 @@ slot_watch_new(struct slot_watch **ret, const struct slot_watch_params *p,
     if (!w)
         return err_nomem(err);
     w->params = *p;
+    w->safe = -1;
     *ret = w;
     return 0;
+}
+
+int64_t
+slot_watch_safe_wal(const struct slot_watch *w)
+{
+    return w->safe;
 }
 
 int
@@ -84,6 +93,7 @@ look(struct slot_watch *w, struct err *err)
         return 0; /* asked again with the next beat */
     if (seen.lost[0])
         return lost(w, seen.lost, err);
+    w->safe = seen.safe_wal_size;
     if (seen.confirmed && seen.confirmed != w->params.lsn)
         return SLOT_WATCH_E_OVER;
     return 0;
@@ -124,8 +134,10 @@ slot_watch_beat(struct slot_watch *w, struct err *err)
     if (clock_ms() < w->look_ms)
         return 0;
     w->look_ms = clock_ms() + LOOK_MS;
-    if (!connected(w))
+    if (!connected(w)) {
+        w->look_ms = clock_ms() + LOST_MS;
         return 0;
+    }
     r = look(w, err);
     if (!r && clock_ms() >= w->touch_ms)
         touch(w);

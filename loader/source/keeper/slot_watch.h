@@ -4,7 +4,7 @@
 /*
  * Slot watch: is the run's slot still what it was made to be?
  *
- * For the keeper, which asks at every beat; the server is asked every second
+ * For the keeper, and who loads, who ask at every beat; the server is asked every second
  * or two, on a session of the watch's own which is opened again when it is
  * lost.  Where the source gives up slots that nobody uses
  * (idle_replication_slot_timeout, PostgreSQL 18) the slot is looked into often
@@ -38,6 +38,10 @@ DEFINE_CLEANUP(struct slot_watch *, slot_watch_free)
 /* ERR_REFUSED: the slot is lost, and with it what the snapshot was for.  That
    the server cannot be asked is no answer: 0. */
 int slot_watch_beat(struct slot_watch *w, struct err *err);
+
+/* Bytes of log until it may be lost, when last looked at; -1: no limit, or
+   nobody knows. */
+int64_t slot_watch_safe_wal(const struct slot_watch *w);
 
 /* Seconds after which the source gives up an idle slot; 0: it does not. */
 int slot_watch_idle_limit(struct session *s, unsigned *ret, struct err *err);
