@@ -22,11 +22,17 @@ is_url(const char *where)
 }
 
 static int
+is_object(const char *where)
+{
+    return strncmp(where, "s3://", 5) == 0;
+}
+
+static int
 unknown_kind(const char *where, struct err *err)
 {
     err_set(err, ERR_USAGE, "\"%s\" is not a place that can be reached", where);
-    return err_hint(err, "Give the name of a file, or - for standard input "
-                         "and output.");
+    return err_hint(err, "Give the name of a file, s3://BUCKET/KEY, or - for "
+                         "standard input and output.");
 }
 
 /* ---- reading ---- */
@@ -36,6 +42,8 @@ store_in_open(struct store_in **ret, const char *where, struct err *err)
 {
     if (store_is_stream(where))
         return store_pipe_in(ret, STDIN_FILENO, "standard input", err);
+    if (is_object(where))
+        return store_object_in(ret, where, err);
     if (is_url(where))
         return unknown_kind(where, err);
     return store_file_in(ret, where, err);
@@ -77,6 +85,8 @@ store_out_open(struct store_out **ret, const struct store_out_params *p,
 {
     if (store_is_stream(p->where))
         return store_pipe_out(ret, STDOUT_FILENO, "standard output", err);
+    if (is_object(p->where))
+        return store_object_out(ret, p, err);
     if (is_url(p->where))
         return unknown_kind(p->where, err);
     return store_file_out(ret, p, err);
@@ -104,6 +114,8 @@ store_out_commit(struct store_out *s, struct err *err)
 int
 store_remove(const char *where, struct err *err)
 {
+    if (is_object(where))
+        return store_object_remove(where, err);
     return is_url(where) ? unknown_kind(where, err)
                          : store_file_remove(where, err);
 }

@@ -7,6 +7,7 @@
  *
  *     "-"            standard input or output      forward only
  *     /dev/..., FIFO what is no regular file       forward only
+ *     s3://BUCKET/KEY                 an object (object_config.h says where)
  *     NAME           a file
  *
  * Reading: at any offset, by several threads at once; or, where it is
@@ -42,6 +43,7 @@ enum {
 /* ---- reading ---- */
 
 struct store_in;
+struct stop;
 
 struct store_in_ops {
     /*
@@ -60,6 +62,8 @@ struct store_in {
     const char *name; /* for messages; lives as long as the store */
     uint64_t len;     /* or STORE_LEN_UNKNOWN */
     int is_forward;
+    /* The owner's, before it reads: ends what waits for others; or NULL. */
+    const struct stop *stop;
 };
 
 /* STORE_E_MISSING. */
@@ -95,6 +99,10 @@ struct store_out_params {
     const char *where;
     uint64_t expected_len; /* what will be appended in all; 0: not known */
     int replace;           /* what is there, at commit */
+    /* Where it may be remembered how far a broken one came, so that the same
+       bytes need not be sent again; NULL: nowhere.  Files have no use for it. */
+    const char *state_dir;
+    const struct stop *stop; /* ends what waits for others; NULL: nobody asks */
 };
 
 /* STORE_E_EXISTS: then there is no message yet. */

@@ -10,6 +10,11 @@ int store_file_out(struct store_out **ret, const struct store_out_params *p,
                    struct err *err);
 int store_file_remove(const char *path, struct err *err);
 
+int store_object_in(struct store_in **ret, const char *where, struct err *err);
+int store_object_out(struct store_out **ret, const struct store_out_params *p,
+                     struct err *err);
+int store_object_remove(const char *where, struct err *err);
+
 /* fd is taken over, also on failure, unless it is a standard one. */
 int store_pipe_in(struct store_in **ret, int fd, const char *name,
                   struct err *err);

@@ -16,6 +16,7 @@ A rule is "METHOD TEXT COUNT ACTION": to the first COUNT requests (or "*"; or
 "=3", the third alone) of that method ("*": any) whose line has the text,
 
     503        SlowDown, and 500 InternalError: nothing is handed on
+    403        AccessDenied
     late       503 with Retry-After: 1
     401        RequestTimeTooSkewed, as by a clock that is ten minutes ahead
     expired    ExpiredToken
@@ -228,6 +229,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             self.answer(503, error('SlowDown'), [('Retry-After', '1')])
         elif action == '500':
             self.answer(500, error('InternalError'))
+        elif action == '403':
+            self.answer(403, error('AccessDenied'))
         elif action == '401':
             self.answer(403, error('RequestTimeTooSkewed'))
         elif action == 'expired':
