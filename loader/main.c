@@ -206,17 +206,28 @@ run_no_command(int argc, char **argv, struct err *err)
 }
 
 static int
+asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int
 dispatch(int argc, char **argv, struct err *err)
 {
     const struct command *c;
+    unsigned used;
     int r;
 
     if (argc < 2 || argv[1][0] == '-')
         return run_no_command(argc, argv, err);
-    r = command_find(&c, argv[1], err);
+    if (argc == 3 && command_is_group(argv[1]) && asks_for_help(argv[2])) {
+        help_group(stdout, argv[1]);
+        return 0;
+    }
+    r = command_find(&c, argv + 1, (unsigned)argc - 1, &used, err);
     if (r < 0)
         return r;
-    return run_command(c, argc - 1, argv + 1, err);
+    return run_command(c, argc - (int)used, argv + used, err);
 }
 
 /* A result that did not arrive, on a full disk, is no success. */

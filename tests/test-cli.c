@@ -91,7 +91,7 @@ Test(cli, help_of_all_names_every_command)
     char line[80];
 
     for (const struct command *const *c = commands; *c; c++) {
-        snprintf(line, sizeof line, "\n  %-9s%s", (*c)->name, (*c)->summary);
+        snprintf(line, sizeof line, "\n  %-17s%s", (*c)->name, (*c)->summary);
         cr_assert(strstr(a.output, line), "%s", line);
     }
     cr_assert_eq(a.status, 0);

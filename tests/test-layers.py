@@ -20,7 +20,7 @@ FLOORS = [
     {"source/capture", "source/check", "proof"},
     {"source/keeper"},
     {"source/guard", "source/plan", "target", "report"},
-    {"inventory"},
+    {"inventory", "archive"},
     {"bag"},
     {"catalog", "work"},
     {"progress", "run"},

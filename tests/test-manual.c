@@ -60,9 +60,13 @@ assert_line_parses(char *line)
 
     cr_assert_eq(wordexp(line, &words, WRDE_NOCMD), 0, "%s", line);
     if (words.we_wordc > 1 && words.we_wordv[1][0] != '-') {
-        cr_assert_eq(command_find(&c, words.we_wordv[1], &err), 0, "%s", line);
-        cr_assert_eq(options_parse(&o, c, (int)words.we_wordc - 1,
-                                   words.we_wordv + 1, &err),
+        unsigned n;
+
+        cr_assert_eq(command_find(&c, words.we_wordv + 1,
+                                  (unsigned)words.we_wordc - 1, &n, &err),
+                     0, "%s", line);
+        cr_assert_eq(options_parse(&o, c, (int)(words.we_wordc - n),
+                                   words.we_wordv + n, &err),
                      0, "%s: %s", line, err.message);
         options_clear(&o);
     }

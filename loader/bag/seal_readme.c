@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "io/printable.h"
+#include "loader/bag/by_hand.h"
 #include "loader/catalog/large_objects.h"
 
 enum {
@@ -27,6 +28,11 @@ static const char what[] =
     "one snapshot, and its definition.  It is a run of pghaul, sealed as a\n"
     "BagIt bag (RFC 8493).  \"pghaul load\" restores it and \"pghaul verify\"\n"
     "proves the copy, but sha256sum, lz4 and psql are enough.\n"
+    "\n"
+    "If it is still in a tar, unpack that first, into an empty directory; if\n"
+    "in several (NAME.001.tar, NAME.002.tar ...), all of them into one:\n"
+    "\n"
+    "  tar -xf FILE\n"
     "\n"
     "Lines that begin with four spaces are commands for a shell, to be run\n"
     "in this directory, in this order.\n"
@@ -148,7 +154,7 @@ static const char sequences[] =
     "every\n"
     "row's bytes in the COPY stream.\n";
 
-/* ---- quoting ---- */
+/* ---- names ---- */
 
 /*
  * Names stand here as bytes of the database's encoding, and this file is
@@ -161,46 +167,6 @@ can_be_written(const char *name, int utf8)
         if (*name & 0x80 && !utf8)
             return 0;
     return 1;
-}
-
-static int
-is_control(char c)
-{
-    return (c & 0xe0) == 0 || c == 0x7f;
-}
-
-/* For SQL.  A name that has a line feed must not end the line. */
-static void
-print_ident(FILE *f, const char *name)
-{
-    int escaped = 0;
-
-    for (const char *c = name; *c; c++)
-        escaped |= is_control(*c);
-    fputs(escaped ? "U&\"" : "\"", f);
-    for (; *name; name++) {
-        if (is_control(*name))
-            fprintf(f, "\\%04x", *name);
-        else if (*name == '"' || (escaped && *name == '\\'))
-            fprintf(f, "%c%c", *name, *name);
-        else
-            fputc(*name, f);
-    }
-    fputc('"', f);
-}
-
-/* For a shell. */
-static void
-print_quoted(FILE *f, const char *text)
-{
-    fputc('\'', f);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputs("'\\''", f);
-        else
-            fputc(*text, f);
-    }
-    fputc('\'', f);
 }
 
 /* ---- examples ---- */
@@ -261,35 +227,11 @@ find_example(struct example *x, struct catalog *c, enum copy_format format,
     return r == CATALOG_E_NONE ? 0 : r;
 }
 
-static char *
-copy_command(const struct catalog_table *t)
-{
-    char *sql = NULL;
-    size_t len;
-    FILE *f = open_memstream(&sql, &len);
-
-    if (!f)
-        return NULL;
-    fputs("COPY ", f);
-    print_ident(f, t->schema);
-    fputc('.', f);
-    print_ident(f, t->name);
-    for (unsigned i = 0; i < t->n_columns; i++) {
-        fputs(i ? ", " : " (", f);
-        print_ident(f, t->columns[i].name);
-    }
-    fprintf(f, ") FROM STDIN (FORMAT %s)", copy_format_name(t->format));
-    if (fclose(f) == 0)
-        return sql;
-    free(sql);
-    return NULL;
-}
-
 static int
 print_example(FILE *f, const struct example *x, struct err *err)
 {
     const struct catalog_table *t = x->table;
-    cleanup_(freep) char *sql = copy_command(t);
+    cleanup_(freep) char *sql = by_hand_copy(t);
 
     if (!sql)
         return err_nomem(err);
@@ -299,7 +241,7 @@ print_example(FILE *f, const struct example *x, struct err *err)
             " lz4 -tq \"$f\" && lz4 -dcq \"$f\" | psql -X -q"
             " -v ON_ERROR_STOP=1 -c ",
             t->id, copy_format_name(t->format), x->files);
-    print_quoted(f, sql);
+    by_hand_quoted(f, sql);
     fputs(" || break; done\n", f);
     return 0;
 }

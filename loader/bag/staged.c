@@ -179,6 +179,12 @@ staged_free(struct staged *s)
     return NULL;
 }
 
+const struct bytes_in *
+staged_in(const struct staged *s)
+{
+    return s->in;
+}
+
 int
 staged_begin(struct chunk_reader *reader, const struct staged *s,
              const struct catalog_chunk *k, const unsigned char run[16],

@@ -45,7 +45,7 @@ struct staged_source_ops {
      * again and again, until it is done with.
      */
     uint64_t (*next)(void *arg);
-    void (*hand_out)(void *arg);
+    int (*hand_out)(void *arg, struct err *err);
     void (*pass_over)(void *arg);
     void (*done)(void *arg, uint64_t chunk);
 };
@@ -64,6 +64,7 @@ int staged_open(struct staged **ret, const struct staged_source *from,
                 const struct catalog_chunk *k, struct err *err);
 struct staged *staged_free(struct staged *s);
 DEFINE_CLEANUP(struct staged *, staged_free)
+const struct bytes_in *staged_in(const struct staged *s);
 
 /* Begins reading its frames; ERR_CORRUPT when it is another chunk's file, or
    its totals are not the catalogue's. */

@@ -229,6 +229,10 @@ int catalog_chunk_loaded(struct catalog *c, uint64_t chunk, struct err *err);
 /* Bytes of files that are STAGED and can be loaded. */
 int catalog_bytes_waiting(struct catalog *c, uint64_t *ret, struct err *err);
 
+/* The STAGED chunk of this number; E_NONE. */
+int catalog_find_chunk(struct catalog *c, uint64_t chunk,
+                       struct catalog_chunk **ret, struct err *err);
+
 /* All STAGED chunks of the table after chunk (0: from the first); E_NONE. */
 int catalog_next_chunk(struct catalog *c, uint64_t table, uint64_t chunk,
                        struct catalog_chunk **ret, struct err *err);

@@ -273,6 +273,20 @@ catalog_bytes_waiting(struct catalog *c, uint64_t *ret, struct err *err)
 /* ---- what is staged ---- */
 
 int
+catalog_find_chunk(struct catalog *c, uint64_t chunk,
+                   struct catalog_chunk **ret, struct err *err)
+{
+    cleanup_(catalog_db_endp) sqlite3_stmt *q = NULL;
+    int r;
+
+    r = catalog_db_query(c, err, &q,
+                         SQL(SELECT_CHUNK " FROM chunks k WHERE k.id = ?"
+                                          " AND k.file IS NOT NULL"),
+                         INT(chunk));
+    return r ? r : read_chunk(c, q, ret, err);
+}
+
+int
 catalog_next_chunk(struct catalog *c, uint64_t table, uint64_t chunk,
                    struct catalog_chunk **ret, struct err *err)
 {

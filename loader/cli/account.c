@@ -220,7 +220,7 @@ account_copy(struct workplace *w, const struct facts *f, const char *verb,
     else
         print_moved(w, &n, verb);
     printf("run %s in \"%s\": %" PRIu64 " chunks, %s staged\n", f->run_id,
-           run_dir_path(w->dir), n.n_chunks,
+           w->called ? w->called : run_dir_path(w->dir), n.n_chunks,
            quantity_bytes(bytes, n.file_bytes));
     return print_capture(w, err);
 }

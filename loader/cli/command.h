@@ -26,12 +26,12 @@ struct command_context {
 };
 
 struct command {
-    const char *name;
+    const char *name;        /* one word, or two: "archive create" */
     const char *summary;     /* a phrase: "copy ... into ..." */
     const char *description; /* for --help and the manual; paragraphs are
                                 parted by "\n\n" */
     const char *operands;    /* "[COMMAND]"; NULL: none */
-    unsigned max_operands;
+    unsigned min_operands, max_operands;
     option_set requires; /* OPTION_SET(...) | ...: without these, an error */
     option_set takes;    /* further ones */
     int (*run)(const struct command_context *ctx, struct err *err);
@@ -44,8 +44,17 @@ struct command {
    in it, but is found. */
 extern const struct command *const commands[];
 
-/* <0: ERR_USAGE, there is none of that name. */
-int command_find(const struct command **ret, const char *name, struct err *err);
+/*
+ * The command that the words begin with ("export", or "archive" "create"), and
+ * how many of them are its name.  <0: ERR_USAGE, there is none of that name.
+ */
+int command_find(const struct command **ret, char *const *words,
+                 unsigned n_words, unsigned *ret_used, struct err *err);
+
+/* Is it the first word of commands that have two? */
+int command_is_group(const char *word);
+/* The second word of the command's name, if the first is this; else NULL. */
+const char *command_in_group(const struct command *c, const char *word);
 
 extern const struct command command_check;
 extern const struct command command_plan;
@@ -57,6 +66,11 @@ extern const struct command command_handoff;
 extern const struct command command_cutover;
 extern const struct command command_status;
 extern const struct command command_report;
+extern const struct command command_archive_create;
+extern const struct command command_archive_list;
+extern const struct command command_archive_verify;
+extern const struct command command_archive_extract;
+extern const struct command command_archive_restore;
 extern const struct command command_abort;
 extern const struct command command_keeper;
 extern const struct command command_help;

@@ -15,6 +15,11 @@ const struct command *const commands[] = {
     &command_cutover,
     &command_status,
     &command_report,
+    &command_archive_create,
+    &command_archive_list,
+    &command_archive_verify,
+    &command_archive_extract,
+    &command_archive_restore,
     &command_abort,
     &command_help,
     NULL,
@@ -25,22 +30,65 @@ static const struct command *const internal_commands[] = {
     NULL,
 };
 
-static const struct command *
-find_in(const struct command *const *c, const char *name)
+const char *
+command_in_group(const struct command *c, const char *word)
 {
-    while (*c && strcmp((*c)->name, name) != 0)
+    size_t n = strlen(word);
+
+    return strncmp(c->name, word, n) == 0 && c->name[n] == ' ' ? c->name + n + 1
+                                                               : NULL;
+}
+
+int
+command_is_group(const char *word)
+{
+    for (const struct command *const *c = commands; *c; c++)
+        if (command_in_group(*c, word))
+            return 1;
+    return 0;
+}
+
+/* How many of the words are its name; 0: it is another. */
+static unsigned
+count_words(const struct command *c, char *const *words, unsigned n_words)
+{
+    const char *second = command_in_group(c, words[0]);
+
+    if (strcmp(c->name, words[0]) == 0)
+        return 1;
+    return second && n_words > 1 && strcmp(second, words[1]) == 0 ? 2 : 0;
+}
+
+static const struct command *
+find_in(const struct command *const *c, char *const *words, unsigned n_words,
+        unsigned *ret_used)
+{
+    while (*c && !(*ret_used = count_words(*c, words, n_words)))
         c++;
     return *c;
 }
 
-int
-command_find(const struct command **ret, const char *name, struct err *err)
+static int
+unrecognized(char *const *words, unsigned n_words, struct err *err)
 {
-    *ret = find_in(commands, name);
+    if (!command_is_group(words[0]))
+        err_set(err, ERR_USAGE, "unrecognized command \"%s\"", words[0]);
+    else if (n_words < 2)
+        err_set(err, ERR_USAGE, "\"pghaul %s\" needs a second word", words[0]);
+    else
+        err_set(err, ERR_USAGE, "unrecognized command \"%s %s\"", words[0],
+                words[1]);
+    return err_hint(err, "Try \"pghaul%s%s --help\".",
+                    command_is_group(words[0]) ? " " : "",
+                    command_is_group(words[0]) ? words[0] : "");
+}
+
+int
+command_find(const struct command **ret, char *const *words, unsigned n_words,
+             unsigned *ret_used, struct err *err)
+{
+    *ret = find_in(commands, words, n_words, ret_used);
     if (!*ret)
-        *ret = find_in(internal_commands, name);
-    if (*ret)
-        return 0;
-    err_set(err, ERR_USAGE, "unrecognized command \"%s\"", name);
-    return err_hint(err, "Try \"pghaul --help\".");
+        *ret = find_in(internal_commands, words, n_words, ret_used);
+    return *ret ? 0 : unrecognized(words, n_words, err);
 }

@@ -6,7 +6,7 @@
 
 #include "loader/cli/command.h"
 
-enum { WIDTH = 79, COMMAND_COLUMN = 11, OPTION_COLUMN = 34 };
+enum { WIDTH = 79, COMMAND_COLUMN = 19, OPTION_COLUMN = 34 };
 
 const struct exit_status exit_statuses[] = {
     {0, "done"},
@@ -122,11 +122,31 @@ help_command(FILE *to, const struct command *c)
     print_options(to, options_of(c));
 }
 
+void
+help_group(FILE *to, const char *word)
+{
+    char synopsis[HELP_SYNOPSIS];
+
+    fputs("Usage:\n", to);
+    for (const struct command *const *c = commands; *c; c++)
+        if (command_in_group(*c, word))
+            fprintf(to, "  %s\n", help_synopsis(synopsis, *c));
+    fputs("\nCommands:\n", to);
+    for (const struct command *const *c = commands; *c; c++)
+        if (command_in_group(*c, word)) {
+            fprintf(to, "  %-*s", COMMAND_COLUMN - 2, (*c)->name);
+            print_folded(to, COMMAND_COLUMN, (*c)->summary);
+        }
+    fprintf(to, "\n\"pghaul %s COMMAND --help\" says more.\n", word);
+}
+
 static int
 run(const struct command_context *ctx, struct err *err)
 {
-    const char *name = ctx->options->operands[0];
+    char *const *words = ctx->options->operands;
+    const char *name = words[0];
     const struct command *c;
+    unsigned used;
 
     if (ctx->options->man) {
         help_man(stdout);
@@ -134,8 +154,10 @@ run(const struct command_context *ctx, struct err *err)
         help_bash_completion(stdout);
     } else if (!name) {
         help_program(stdout);
+    } else if (!words[1] && command_is_group(name)) {
+        help_group(stdout, name);
     } else {
-        if (command_find(&c, name, err) < 0)
+        if (command_find(&c, words, words[1] ? 2 : 1, &used, err) < 0)
             return -1;
         help_command(stdout, c);
     }
@@ -146,7 +168,7 @@ const struct command command_help = {
     .name = "help",
     .summary = "explain a command, or all",
     .operands = "[COMMAND]",
-    .max_operands = 1,
+    .max_operands = 2,
     .takes = OPTION_SET(man) | OPTION_SET(bash_completion),
     .run = run,
 };

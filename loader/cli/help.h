@@ -26,6 +26,8 @@ const char *help_synopsis(char to[HELP_SYNOPSIS], const struct command *c);
 /* The whole program's, and one command's. */
 void help_program(FILE *to);
 void help_command(FILE *to, const struct command *c);
+/* Those whose first word it is. */
+void help_group(FILE *to, const char *word);
 
 /* The manual page (troff, man(7)) and bash's completion. */
 void help_man(FILE *to);

@@ -1,36 +1,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/bag/seal.h"
-#include "loader/catalog/proven.h"
 #include "loader/cli/account.h"
 #include "loader/cli/copying.h"
-#include "loader/handoff/vigil.h"
-
-static int
-load_all(struct workplace *w, const struct facts *f, enum account_end *ret,
-         struct err *err)
-{
-    const struct load_params p = copying_load_params(w, f);
-    cleanup_(load_freep) struct load *x = NULL;
-    cleanup_(vigil_freep) struct vigil *vigil = NULL;
-    struct lane lane;
-    int r;
-
-    r = copying_confirm_load(w, err);
-    if (!r)
-        r = load_begin(&x, &p, w->dir, w->catalog, err);
-    *ret = !r && load_was_finished(x) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
-    if (r || *ret == ACCOUNT_NOTHING_TO_DO)
-        return r;
-    r = proven_forget(w->catalog, err);
-    if (!r && w->ctx->options->source)
-        r = copying_keep_vigil(&vigil, w, err);
-    if (r)
-        return r;
-    lane = load_lane(x);
-    copying_watch(&lane, vigil);
-    r = workplace_drive(w, &lane, 1, err);
-    return r ? r : load_finish(x, err);
-}
+#include "loader/cli/loading.h"
 
 static int
 load_from(struct workplace *w, struct err *err)
@@ -45,7 +17,7 @@ load_from(struct workplace *w, struct err *err)
     if (!r)
         r = seal_check(w->dir, err);
     if (!r)
-        r = load_all(w, &f, &end, err);
+        r = loading_all(w, &f, NULL, &end, err);
     if (!r)
         r = account_copy(w, &f, "loaded", end, err);
     facts_clear(&f);

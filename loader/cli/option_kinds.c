@@ -292,6 +292,25 @@ option_parse_share(const struct option_row *row, const char *text, void *field,
     return 0;
 }
 
+int
+option_parse_part(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    enum { MANY = 1000000 };
+    uint64_t n, of;
+    char *end;
+    int r = parse_digits(text, &n, &end);
+
+    if (r || *end != '/' || parse_digits(end + 1, &of, &end) || *end ||
+        of < 1 || of > MANY || n < 1 || n > of) {
+        fail_value(row, text, err);
+        return err_hint(err, "Give a part like \"1/12\": the first of twelve.");
+    }
+    *(struct option_part *)field =
+        (struct option_part){(unsigned)n, (unsigned)of};
+    return 0;
+}
+
 /* The field is an enum without negative values, for which all compilers that
    we know use unsigned. */
 static_assert(sizeof(enum option_format) == sizeof(unsigned), "enum size");

@@ -20,6 +20,7 @@ OPTION_KIND(size);
 OPTION_KIND(duration);
 OPTION_KIND(count);
 OPTION_KIND(share);
+OPTION_KIND(part);
 OPTION_KIND(choice);
 OPTION_KIND(flag);
 OPTION_KIND(slot);

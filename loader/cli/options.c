@@ -162,6 +162,10 @@ parse_words(struct options *o, const struct command *c, int argc, char **argv,
             return r;
     }
     o->operands = argv + optind;
+    if (!o->help && (unsigned)(argc - optind) < c->min_operands)
+        return err_set(err, ERR_USAGE,
+                       "too few command-line arguments: expected %s",
+                       c->operands);
     if ((unsigned)(argc - optind) > c->max_operands)
         return err_set(err, ERR_USAGE,
                        "too many command-line arguments (first is \"%s\")",

@@ -97,6 +97,11 @@ enum option_progress {
     OPTION_PROGRESS_NONE,
 };
 
+/* The nth of so many; of 0: all. */
+struct option_part {
+    unsigned n, of;
+};
+
 /* One that may be given several times; in the order given. */
 struct option_list {
     const char **texts; /* owned, not what it points to */
@@ -115,6 +120,7 @@ struct option_list {
 #define OPTION_FIELD_duration(field) uint64_t field /* milliseconds */
 #define OPTION_FIELD_count(field) uint64_t field
 #define OPTION_FIELD_share(field) uint32_t field /* of a million */
+#define OPTION_FIELD_part(field) struct option_part field
 #define OPTION_FIELD_choice(field) enum option_##field field
 #define OPTION_FIELD_layers(field) unsigned field /* set of option_layer */
 #define OPTION_FIELD_flag(field) int field

@@ -27,6 +27,9 @@ proving_check_options(const struct options *o, struct err *err)
         return err_set(err, ERR_USAGE,
                        "option \"--distinct\" is used only with \"--layers "
                        "aggregates\"");
+    if (o->deep && !o->dir)
+        return err_set(err, ERR_USAGE,
+                       "option \"--deep\" is used only with \"--dir\"");
     if (o->repair_sql && !o->target)
         return err_set(
             err, ERR_USAGE,

@@ -109,22 +109,71 @@ print_bash_values(FILE *to, const struct option_row *row)
     }
 }
 
+/* Those of two words share the first, and stand together. */
+static int
+begins_group(const struct command *const *c)
+{
+    size_t n = strcspn((*c)->name, " ");
+
+    return c == commands || strncmp(c[-1]->name, (*c)->name, n) != 0 ||
+           c[-1]->name[n] != ' ';
+}
+
+static int
+is_grouped(const struct command *c)
+{
+    return strchr(c->name, ' ') != NULL;
+}
+
 static void
 print_command_names(FILE *to)
 {
     for (const struct command *const *c = commands; *c; c++)
-        fprintf(to, " %s", (*c)->name);
+        if (!is_grouped(*c) || begins_group(c))
+            fprintf(to, " %.*s", (int)strcspn((*c)->name, " "), (*c)->name);
 }
 
 static void
-print_bash_command(FILE *to, const struct command *c)
+print_bash_options(FILE *to, const struct command *c)
 {
-    fprintf(to, "        %s) words='", c->name);
     for (unsigned i = 0; i < N_OPTIONS; i++)
         if (options_of(c) & OPTION_BIT(i))
             fprintf(to, " --%s", option_rows[i].name);
-    if (c->operands)
+    if (c == &command_help)
         print_command_names(to);
+}
+
+/* From the first of a group on. */
+static void
+print_bash_group(FILE *to, const struct command *const *c)
+{
+    const struct command *const *first = c;
+    int n = (int)strcspn((*c)->name, " ");
+
+    fprintf(to, "        %.*s) words='", n, (*c)->name);
+    do
+        fprintf(to, " %s", (*c)->name + n + 1);
+    while (*++c && !begins_group(c));
+    fputs("'\n            [ $COMP_CWORD -gt 2 ] && case ${COMP_WORDS[2]} in\n",
+          to);
+    for (c = first; *c && (c == first || !begins_group(c)); c++) {
+        fprintf(to, "            %s) words='", (*c)->name + n + 1);
+        print_bash_options(to, *c);
+        fputs("' ;;\n", to);
+    }
+    fputs("            esac ;;\n", to);
+}
+
+static void
+print_bash_command(FILE *to, const struct command *const *c)
+{
+    if (is_grouped(*c)) {
+        if (begins_group(c))
+            print_bash_group(to, c);
+        return;
+    }
+    fprintf(to, "        %s) words='", (*c)->name);
+    print_bash_options(to, *c);
     fputs("' ;;\n", to);
 }
 
@@ -143,7 +192,7 @@ help_bash_completion(FILE *to)
         print_bash_values(to, &option_rows[i]);
     fputs("    *)\n        case ${COMP_WORDS[1]} in\n", to);
     for (const struct command *const *c = commands; *c; c++)
-        print_bash_command(to, *c);
+        print_bash_command(to, c);
     fputs("        esac ;;\n    esac\n"
           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
           "complete -F _pghaul pghaul\n",

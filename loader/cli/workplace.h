@@ -22,6 +22,7 @@ struct workplace {
     struct progress *progress;
     struct events *events; /* NULL where nothing is done but looking */
     uint64_t begun_ms;
+    const char *called; /* in accounts of it; NULL: its directory's path */
 };
 
 /* Open it, do the work in it, and close it again: the whole of a command.

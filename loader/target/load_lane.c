@@ -79,7 +79,7 @@ take_in_order(struct load_lane *lane, struct catalog_chunk **ret,
     while ((chunk = from->ops->next(from->arg))) {
         r = catalog_take_this_to_load(lane->catalog, chunk, ret, err);
         if (r == 0)
-            from->ops->hand_out(from->arg);
+            return from->ops->hand_out(from->arg, err);
         if (r != CATALOG_E_NONE)
             return r == CATALOG_E_WAITS ? CATALOG_E_NONE : r;
         from->ops->pass_over(from->arg);
