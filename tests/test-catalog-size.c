@@ -7,7 +7,7 @@
 TestSuite(catalog_size, .init = run_set_up, .fini = run_tear_down,
           .timeout = 400);
 
-enum { MANY = 100000 };
+enum { MANY = 40000 };
 
 static void
 plan_many(void)
@@ -89,7 +89,7 @@ plan_what_is_in_the_way(void)
         cr_assert_gt(run_take_to_load(4), 2 * MANY);
 }
 
-/* A scan of the tables would be 100 times as dear. */
+/* A scan of the tables would be 30 times as dear. */
 #ifdef __SANITIZE_ADDRESS__
 enum { DEAR_US = 2000 };
 #else
