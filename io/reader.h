@@ -33,3 +33,8 @@ const struct bytes_in *reader_in(const struct reader *r);
  * kernel agrees to forget the pages it holds, as those may be better.
  */
 int reader_sha256(struct reader *r, unsigned char ret[32], struct err *err);
+
+/* All of it, with a zero byte behind, to be freed; ret_len may be NULL.
+   ERR_CORRUPT: it is longer than that. */
+int reader_text(struct reader *r, size_t max, char **ret, size_t *ret_len,
+                struct err *err);

@@ -419,3 +419,23 @@ Test(reader, digest_is_of_what_the_disk_holds_not_of_the_cache)
     cr_assert_geq((after.ru_inblock - before.ru_inblock) * 512,
                   (long)sizeof data);
 }
+
+Test(reader, small_file_is_a_text_and_a_larger_one_an_error)
+{
+    cleanup_(reader_freep) struct reader *f = NULL;
+    cleanup_(freep) char *text = NULL;
+    struct err err;
+    size_t len;
+
+    scratch_put("f", "0123456789", 10);
+    f = open_file("f");
+    cr_assert_eq(reader_text(f, 10, &text, &len, &err), 0);
+    cr_assert_eq(len, 10);
+    cr_assert_str_eq(text, "0123456789");
+    freep(&text);
+    text = NULL;
+    cr_assert_lt(reader_text(f, 9, &text, NULL, &err), 0);
+    cr_assert_eq(err.class, ERR_CORRUPT);
+    cr_assert_str_eq(err.message, "\"f\" is too large");
+    cr_assert_null(text);
+}

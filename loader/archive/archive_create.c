@@ -65,27 +65,9 @@ read_text(char **ret, size_t *ret_len, const struct creating *x,
           const char *path, struct err *err)
 {
     cleanup_(reader_freep) struct reader *file = NULL;
-    const struct bytes_in *in;
-    char *text;
-    int r;
+    int r = open_file(&file, x, path, err);
 
-    r = open_file(&file, x, path, err);
-    if (r)
-        return r;
-    in = reader_in(file);
-    if (in->len > TEXT_MAX)
-        return err_set(err, ERR_CORRUPT, "\"%s\" is too large", path);
-    text = calloc(1, in->len + 1);
-    if (!text)
-        return err_nomem(err);
-    r = in->read_at(in->from, 0, text, in->len, err);
-    if (r) {
-        free(text);
-        return r;
-    }
-    *ret = text;
-    *ret_len = in->len;
-    return 0;
+    return r ? r : reader_text(file, TEXT_MAX, ret, ret_len, err);
 }
 
 static int

@@ -487,21 +487,14 @@ read_file(struct catalog *c, const struct run_dir *dir, struct err *err)
     cleanup_(manifest_freep) struct manifest *m = NULL;
     cleanup_(reader_freep) struct reader *file = NULL;
     cleanup_(freep) char *text = NULL;
-    const struct bytes_in *in;
+    size_t len;
     int r;
 
     r = reader_open(&file, run_dir_fd(dir), "data/catalog.json", err);
-    if (r)
-        return r;
-    in = reader_in(file);
-    if (in->len > DOCUMENT_MAX)
-        return err_set(err, ERR_CORRUPT, "catalog.json is too large");
-    text = malloc(in->len + 1);
-    if (!text)
-        return err_nomem(err);
-    r = in->read_at(in->from, 0, text, in->len, err);
     if (!r)
-        r = manifest_parse(&m, "catalog.json", text, in->len, err);
+        r = reader_text(file, DOCUMENT_MAX, &text, &len, err);
+    if (!r)
+        r = manifest_parse(&m, "catalog.json", text, len, err);
     return r ? r : read_all(c, m, err);
 }
 

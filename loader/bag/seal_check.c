@@ -45,23 +45,14 @@ read_small(char **ret, const struct run_dir *dir, const char *name,
            struct err *err)
 {
     cleanup_(reader_freep) struct reader *file = NULL;
-    cleanup_(freep) char *text = NULL;
-    const struct bytes_in *in;
     int r;
 
     r = open_tag(&file, dir, name, err);
     if (r)
         return r;
-    in = reader_in(file);
-    if (in->len > SMALL_MAX)
+    if (reader_in(file)->len > SMALL_MAX)
         return corrupt(err, name, "is too large");
-    text = calloc(1, in->len + 1);
-    if (!text)
-        return err_nomem(err);
-    r = in->read_at(in->from, 0, text, in->len, err);
-    if (!r)
-        *ret = take(text);
-    return r;
+    return reader_text(file, SMALL_MAX, ret, NULL, err);
 }
 
 /* ---- bagit.txt ---- */

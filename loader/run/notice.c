@@ -48,20 +48,14 @@ notice_read(const struct run_dir *dir, const char *name, struct manifest **ret,
 {
     cleanup_(reader_freep) struct reader *file = NULL;
     cleanup_(freep) char *text = NULL;
-    const struct bytes_in *in;
+    size_t len;
     int r;
 
     r = reader_open(&file, run_dir_fd(dir), name, err);
     if (r)
         return err->sys == ENOENT ? NOTICE_E_NONE : r;
-    in = reader_in(file);
-    if (in->len > FILE_MAX)
-        return err_set(err, ERR_CORRUPT, "\"%s\" is too large", name);
-    text = malloc(in->len + 1);
-    if (!text)
-        return err_nomem(err);
-    r = in->read_at(in->from, 0, text, in->len, err);
-    return r ? r : manifest_parse(ret, name, text, in->len, err);
+    r = reader_text(file, FILE_MAX, &text, &len, err);
+    return r ? r : manifest_parse(ret, name, text, len, err);
 }
 
 int

@@ -19,9 +19,7 @@ read_script(const struct load_lane *lane, const struct facts *f,
             enum facts_document d, char **ret, struct err *err)
 {
     cleanup_(reader_freep) struct reader *file = NULL;
-    cleanup_(freep) char *text = NULL;
     char path[64];
-    const struct bytes_in *in;
     int r;
 
     if (!f->documents[d].present) {
@@ -33,18 +31,7 @@ read_script(const struct load_lane *lane, const struct facts *f,
     snprintf(path, sizeof path, "data/%s", facts_document_file(d));
     if (!r)
         r = reader_open(&file, run_dir_fd(lane->dir), path, err);
-    if (r)
-        return r;
-    in = reader_in(file);
-    if (in->len > SCRIPT_MAX)
-        return err_set(err, ERR_CORRUPT, "\"%s\" is too large", path);
-    text = calloc(1, in->len + 1);
-    if (!text)
-        return err_nomem(err);
-    r = in->read_at(in->from, 0, text, in->len, err);
-    if (!r)
-        *ret = take(text);
-    return r;
+    return r ? r : reader_text(file, SCRIPT_MAX, ret, NULL, err);
 }
 
 /* The script has noted them; nothing when it was not run now. */
