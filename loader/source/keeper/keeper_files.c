@@ -6,23 +6,19 @@
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "formats/manifest.h"
 #include "io/clock.h"
 #include "io/fd.h"
 #include "io/printable.h"
-#include "io/reader.h"
 #include "loader/catalog/capture.h"
+#include "loader/run/notice.h"
 
 #define LOCK "keeper.lock"
 #define FILE_NAME "keeper.json"
-#define PART "keeper.json.part"
 
 enum {
-    FILE_MAX = 64 << 10,
     LOCK_WAIT_MS = 10000,
     NAP_US = 20000,
 };
@@ -93,12 +89,12 @@ set_text(json_t *o, const char *member, const char *text)
                             json_string(printable(shown, sizeof shown, text)));
 }
 
-static int
-write_part(int fd, const struct keeper_look *look, struct err *err)
+int
+keeper_files_write(const struct run_dir *dir, const struct keeper_look *look,
+                   struct err *err)
 {
     json_t *o = json_object(), *list = json_array();
     char lsn[CAPTURE_LSN];
-    int r;
 
     json_object_set_new(o, "pid", json_integer(look->pid));
     json_object_set_new(o, "begun", json_integer(look->begun));
@@ -113,28 +109,7 @@ write_part(int fd, const struct keeper_look *look, struct err *err)
     set_text(o, "hint", look->hint);
     if (look->in_vain)
         json_object_set_new(o, "in_vain", json_true());
-    r = json_dumpfd(o, fd, JSON_INDENT(2));
-    json_decref(o);
-    return r ? err_sys(err, errno, "could not write \"%s\"", PART) : 0;
-}
-
-int
-keeper_files_write(const struct run_dir *dir, const struct keeper_look *look,
-                   struct err *err)
-{
-    int at = run_dir_fd(dir), r;
-    cleanup_(fd_closep) int fd = openat(
-        at, PART, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return err_sys(err, errno, "could not create \"%s\"", PART);
-    r = write_part(fd, look, err);
-    if (r)
-        return r;
-    /* It says who lives now: nothing of it need survive the machine. */
-    if (renameat(at, PART, at, FILE_NAME) < 0)
-        return err_sys(err, errno, "could not rename \"%s\"", PART);
-    return 0;
+    return notice_write(dir, FILE_NAME, o, err);
 }
 
 static void
@@ -166,52 +141,36 @@ parse_slot(const struct manifest_at *root, struct keeper_look *ret)
         manifest_has(root, "in_vain") && manifest_bool(root, "in_vain");
 }
 
-static int
-parse(const char *text, size_t len, struct keeper_look *ret, struct err *err)
+static void
+parse(const struct manifest_at *root, struct keeper_look *ret)
 {
-    cleanup_(manifest_freep) struct manifest *m = NULL;
-    struct manifest_at root, list;
-    int r;
+    struct manifest_at list = manifest_array(root, "snapshots");
 
-    r = manifest_parse(&m, FILE_NAME, text, len, err);
-    if (r)
-        return r;
-    root = manifest_root(m);
-    ret->pid = (pid_t)manifest_u64(&root, "pid", 1, INT_MAX);
-    ret->begun = manifest_i64(&root, "begun");
-    copy_id(ret->origin, manifest_string(&root, "origin"));
-    list = manifest_array(&root, "snapshots");
+    ret->pid = (pid_t)manifest_u64(root, "pid", 1, INT_MAX);
+    ret->begun = manifest_i64(root, "begun");
+    copy_id(ret->origin, manifest_string(root, "origin"));
     for (size_t i = 0; i < KEEPER_HOLDERS && i < manifest_count(&list); i++) {
         struct manifest_at id = manifest_element(&list, i);
 
         copy_id(ret->snapshots[i], manifest_string(&id, NULL));
     }
-    parse_slot(&root, ret);
-    return manifest_check(m, err);
+    parse_slot(root, ret);
 }
 
 int
 keeper_files_read(const struct run_dir *dir, struct keeper_look *ret,
                   struct err *err)
 {
-    cleanup_(reader_freep) struct reader *file = NULL;
-    cleanup_(freep) char *text = NULL;
+    cleanup_(manifest_freep) struct manifest *m = NULL;
     struct keeper_look look = {0};
-    const struct bytes_in *in;
-    int r;
+    struct manifest_at root;
+    int r = notice_read(dir, FILE_NAME, &m, err);
 
-    r = reader_open(&file, run_dir_fd(dir), FILE_NAME, err);
     if (r)
-        return err->sys == ENOENT ? KEEPER_E_NONE : r;
-    in = reader_in(file);
-    if (in->len > FILE_MAX)
-        return err_set(err, ERR_CORRUPT, "\"%s\" is too large", FILE_NAME);
-    text = malloc(in->len + 1);
-    if (!text)
-        return err_nomem(err);
-    r = in->read_at(in->from, 0, text, in->len, err);
-    if (!r)
-        r = parse(text, in->len, &look, err);
+        return r == NOTICE_E_NONE ? KEEPER_E_NONE : r;
+    root = manifest_root(m);
+    parse(&root, &look);
+    r = manifest_check(m, err);
     if (!r)
         *ret = look;
     return r;
@@ -220,11 +179,11 @@ keeper_files_read(const struct run_dir *dir, struct keeper_look *ret,
 int
 keeper_files_exist(const struct run_dir *dir)
 {
-    return faccessat(run_dir_fd(dir), FILE_NAME, F_OK, 0) == 0;
+    return notice_exists(dir, FILE_NAME);
 }
 
 void
 keeper_files_remove(const struct run_dir *dir)
 {
-    unlinkat(run_dir_fd(dir), FILE_NAME, 0);
+    notice_remove(dir, FILE_NAME);
 }
