@@ -130,59 +130,57 @@ finish(FILE *f, char **sql)
     return NULL;
 }
 
-/* COPY of rows that the caller writes between. */
-static FILE *
-begin_out(char **sql, size_t *len)
-{
-    FILE *f = open_memstream(sql, len);
-
-    if (f)
-        fputs("COPY ", f);
-    return f;
-}
+typedef void print_fn(FILE *f, struct session *s, const struct catalog_table *t,
+                      const struct copy_sql_range *range);
 
 static char *
-end_out(FILE *f, const struct catalog_table *t, char **sql)
+copy_out(struct session *s, const struct catalog_table *t,
+         const struct copy_sql_range *range, print_fn *print)
 {
+    char *sql = NULL;
+    size_t len;
+    FILE *f;
+
+    if (t->kind != CATALOG_TABLE)
+        return large_objects_copy_out(t->kind, range->lo, range->hi);
+    f = open_memstream(&sql, &len);
+    if (!f)
+        return NULL;
+    fputs("COPY ", f);
+    print(f, s, t, range);
     fprintf(f, " TO STDOUT (FORMAT %s)", copy_format_name(t->format));
-    return finish(f, sql);
+    return finish(f, &sql);
+}
+
+static void
+print_own(FILE *f, struct session *s, const struct catalog_table *t,
+          const struct copy_sql_range *range)
+{
+    print_rows(f, s, t, t->condition, range);
+}
+
+static void
+print_loaded(FILE *f, struct session *s, const struct catalog_table *t,
+             const struct copy_sql_range *range)
+{
+    if (t->root_name)
+        print_rows_below_root(f, s, t, range);
+    else
+        print_rows(f, s, t, t->extension ? t->condition : NULL, range);
 }
 
 char *
 copy_sql_out(struct session *s, const struct catalog_table *t,
              const struct copy_sql_range *range)
 {
-    char *sql = NULL;
-    size_t len;
-    FILE *f;
-
-    if (t->kind != CATALOG_TABLE)
-        return large_objects_copy_out(t->kind, range->lo, range->hi);
-    f = begin_out(&sql, &len);
-    if (!f)
-        return NULL;
-    print_rows(f, s, t, t->condition, range);
-    return end_out(f, t, &sql);
+    return copy_out(s, t, range, print_own);
 }
 
 char *
 copy_sql_loaded(struct session *s, const struct catalog_table *t,
                 const struct copy_sql_range *range)
 {
-    char *sql = NULL;
-    size_t len;
-    FILE *f;
-
-    if (t->kind != CATALOG_TABLE)
-        return large_objects_copy_out(t->kind, range->lo, range->hi);
-    f = begin_out(&sql, &len);
-    if (!f)
-        return NULL;
-    if (t->root_name)
-        print_rows_below_root(f, s, t, range);
-    else
-        print_rows(f, s, t, t->extension ? t->condition : NULL, range);
-    return end_out(f, t, &sql);
+    return copy_out(s, t, range, print_loaded);
 }
 
 char *
