@@ -281,13 +281,14 @@ copy verify --target "$target"
 echo "   equal again"
 
 title "7. Handed over: the target follows from where the files end"
-slot=$(ask "$source" 'SELECT slot_name FROM pg_replication_slots')
-mark=$(ask "$target" "SELECT 'pghaul run ' || run FROM pghaul.run")
-"$bin/psql" -XqAt -v ON_ERROR_STOP=1 -d "$target" 2>/dev/null \
-    -c "CREATE SUBSCRIPTION $slot CONNECTION '$source' PUBLICATION $slot
-        WITH (copy_data = false, create_slot = false)" \
-    -c "COMMENT ON SUBSCRIPTION $slot IS '$mark'"
-echo "   subscription $slot goes on from the slot; nothing is copied again"
+echo "   \$ pghaul handoff --to subscription --source '...' --target '...'"
+"$pghaul" handoff --to subscription --source "$source" --target "$target" \
+    --dir "$run" >"$tmp/shown" 2>"$tmp/errors" || {
+    cat "$tmp/shown" "$tmp/errors" >&2
+    exit 1
+}
+sed 's/^/   /' "$tmp/shown"
+echo "   it goes on from the slot; nothing is copied again"
 
 title "8. Cut over, while they write"
 cut_over
