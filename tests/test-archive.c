@@ -182,7 +182,10 @@ Test(archive, extract_reads_one_table_and_nothing_else)
          " >command && sh command <rows");
     must("$pghaul archive extract shop.tar large -o - --quiet |"
          " psql -X -d \"$target\" -c 'COPY large FROM STDIN (FORMAT binary)'");
-    moves_assert_same_tables(source, target);
+    cr_assert_str_eq(server_fingerprint(target, "small"),
+                     server_fingerprint(source, "small"));
+    cr_assert_str_eq(server_fingerprint(target, "large"),
+                     server_fingerprint(source, "large"));
 }
 
 Test(archive, extract_of_no_table_or_of_two_is_refused)
@@ -435,4 +438,86 @@ Test(archive, is_restored_with_tar_sha256sum_lz4_and_psql_alone)
     snprintf(restored, sizeof restored, "%s dbname=restored", target);
     cr_assert_str_eq(server_fingerprint(restored, "\"o'ne\""),
                      server_fingerprint(source, "\"o'ne\""));
+}
+
+/* ---- kept, and let go ---- */
+
+Test(archive, expires_when_its_day_is_over_unless_it_is_held)
+{
+    const char *source = server_database("source");
+    struct server_run run;
+
+    server_sql(source, "CREATE TABLE a (i int)");
+    setenv("source", source, 1);
+    must("make() { name=$1; shift; $pghaul export --source \"$source\" --dir"
+         " $name --profile archive -q \"$@\" && $pghaul archive create --dir"
+         " $name -o $name.tar -q; };"
+         "make past --retain-until 2001-01-31;"
+         "make future --retain-until 2999-12-31;"
+         "make held --retain-until 2001-01-31 --legal-hold 'case 7';"
+         "make plain");
+    must("cp past.tar bad.tar && printf x >>bad.tar");
+    must("$pghaul archive expire --dry-run past.tar future.tar held.tar"
+         " plain.tar >said && ls past.tar && grep -q 'would go  past.tar' said"
+         " && grep -q 'held      held.tar: case 7' said");
+    must("$pghaul archive expire past.tar future.tar held.tar plain.tar -q &&"
+         " test ! -e past.tar && ls future.tar held.tar plain.tar &&"
+         " grep -q '\"did\":\"expired\"' past.tar.attestations.jsonl");
+    run = shell("$pghaul archive expire bad.tar");
+    cr_assert_eq(run.status, 4, "%s", run.errors);
+    must("ls bad.tar");
+    run = shell("$pghaul export --source \"$source\" --dir past"
+                " --retain-until 2999-12-31");
+    moves_assert_says(run, 6, "is sealed already");
+}
+
+/* ---- who has done what ---- */
+
+Test(archive, audit_has_two_lines_of_each_command_and_a_cut_is_noticed)
+{
+    const char *source = server_database("source");
+    struct server_run run;
+
+    server_sql(source, "CREATE TABLE a (i int); INSERT INTO a VALUES (7)");
+    moves_export(source, path("run"));
+    new_target();
+    must(
+        "$pghaul archive create --dir run -o a.tar -q && $pghaul load --dir run"
+        " --target \"$target\" -q && $pghaul status --dir run >/dev/null");
+    must(
+        "python3 -c '\n"
+        "import json\n"
+        "o = [json.loads(l) for l in open(\"run/audit.jsonl\")]\n"
+        "assert [(x[\"entry\"], x[\"command\"]) for x in o] == [(e, c) for c in"
+        " (\"export\", \"archive create\", \"load\")"
+        " for e in (\"begin\", \"end\")], o\n"
+        "assert [x.get(\"rows\") for x in o] == [None, 1] * 3, o\n"
+        "assert all(x.get(\"status\", 0) == 0 for x in o), o\n"
+        "assert not any(\"password\" in str(x) for x in o)'");
+    must("$pghaul audit verify --dir run a.tar");
+    must("cp run/audit.jsonl all && head -n 2 all >run/audit.jsonl &&"
+         " $pghaul audit verify --dir run");
+    run = shell("$pghaul audit verify --dir run a.tar");
+    moves_assert_says(run, 4, "is not what it was");
+    must(": >run/audit.jsonl");
+    run = shell("$pghaul audit verify --dir run");
+    moves_assert_says(run, 4, "is not what it was");
+}
+
+/* bag-info.txt's root, by another's reckoning. */
+Test(archive, merkle_root_is_of_the_lines_of_the_manifest)
+{
+    moves_export(moves_source(), path("run"));
+    must(
+        "python3 -c '\n"
+        "import hashlib\n"
+        "def h(b): return hashlib.sha256(b).digest()\n"
+        "def mth(l):\n"
+        "    if len(l) == 1: return h(b\"\\0\" + l[0])\n"
+        "    k = 1\n"
+        "    while k * 2 < len(l): k *= 2\n"
+        "    return h(b\"\\1\" + mth(l[:k]) + mth(l[k:]))\n"
+        "print(mth(open(\"run/manifest-sha256.txt\", \"rb\").read()"
+        ".splitlines()).hex())' >root && grep -q \"^Merkle-Root: $(cat root)$\""
+        " run/bag-info.txt");
 }

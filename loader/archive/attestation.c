@@ -122,3 +122,55 @@ attestation_add(const char *where, json_t *what, struct err *err)
     json_decref(what);
     return r;
 }
+
+/* ---- reading ---- */
+
+static int
+check_line(const char *line, const char *previous, json_t **ret,
+           struct err *err)
+{
+    json_t *o = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    const char *found = json_string_value(json_object_get(o, "previous"));
+
+    if (o && strcmp(found ? found : "", previous) == 0) {
+        *ret = o;
+        return 0;
+    }
+    json_decref(o);
+    return err_set(err, ERR_CORRUPT,
+                   "an attestation does not follow the one before it");
+}
+
+int
+attestation_each(const char *where,
+                 int (*visit)(void *arg, const json_t *line, struct err *err),
+                 void *arg, struct err *err)
+{
+    cleanup_(freep) char *name = NULL, *text = NULL, *copy = NULL;
+    char previous[HEX] = "", *rest, *line;
+    size_t len;
+    int r;
+
+    if (asprintf(&name, "%s.attestations.jsonl", where) < 0) {
+        name = NULL;
+        return err_nomem(err);
+    }
+    r = read_lines(name, &text, &len, err);
+    if (r || len == 0)
+        return r;
+    rest = copy = strndup(text, len);
+    if (!copy)
+        return err_nomem(err);
+    while (!r && (line = strsep(&rest, "\n"))) {
+        json_t *o = NULL;
+
+        if (!*line)
+            continue;
+        r = check_line(line, previous, &o, err);
+        if (!r)
+            r = visit(arg, o, err);
+        json_decref(o);
+        digest_last(line, strlen(line), previous);
+    }
+    return r;
+}

@@ -19,3 +19,10 @@
  * nothing that it would lie beside.
  */
 int attestation_add(const char *where, json_t *what, struct err *err);
+
+/* Read them all, in order; ERR_CORRUPT: a line does not follow the one before
+   it.  None when there is no such file. */
+int attestation_each(const char *where,
+                     int (*visit)(void *arg, const json_t *line,
+                                  struct err *err),
+                     void *arg, struct err *err);

@@ -11,17 +11,20 @@
 #include <unistd.h>
 
 #include "formats/bag.h"
+#include "formats/hex.h"
 #include "io/dir.h"
 #include "io/durable_file.h"
 #include "io/printable.h"
 #include "loader/bag/seal_payload.h"
 #include "loader/bag/seal_readme.h"
+#include "loader/run/audit.h"
 
 static const char TAG_MANIFEST[] = "tagmanifest-sha256.txt";
 
 struct seal {
     struct seal_run run;
     struct seal_payload payload;
+    char *retain_until, *legal_hold; /* as they were asked for, or NULL */
 };
 
 /* ---- the files ---- */
@@ -78,22 +81,34 @@ static int
 write_info(struct seal *s, const struct bytes_out *out, struct err *err)
 {
     const struct facts *f = s->run.facts;
-    char version[16], lsn[24], today[16], oxum[48];
+    char version[16], lsn[24], today[16], oxum[48], root[65], n_entries[24];
     char database[PRINTABLE_SIZE(256)];
+    unsigned char sha256[32];
+    struct audit_head audit;
     const char *const pairs[][2] = {
+        {"Audit-Entries", n_entries},
+        {"Audit-SHA256", audit.sha256},
         {"Bag-Software-Agent", "pghaul " PGHAUL_VERSION},
         {"Bagging-Date", today},
         {"External-Description", "One snapshot of a PostgreSQL database"},
         {"External-Identifier", f->run_id},
+        {"Legal-Hold", s->legal_hold},
+        {"Merkle-Root", root},
         {"Payload-Oxum", oxum},
+        {"Retain-Until", s->retain_until},
         {"Snapshot-LSN", lsn},
         {"Source-Database", database},
         {"Source-Encoding", f->encoding},
         {"Source-Server-Version", version},
         {"Source-System-Identifier", f->system_id},
     };
-    int r = 0;
+    int r = audit_read_head(&audit, run_dir_fd(s->run.dir), err);
 
+    if (r)
+        return r;
+    snprintf(n_entries, sizeof n_entries, "%" PRIu64, audit.n);
+    merkle_root(&s->payload.tree, sha256);
+    hex_encode(root, sha256, sizeof sha256);
     print_version(version, f->version);
     print_lsn(lsn, f->lsn);
     print_today(today);
@@ -101,7 +116,8 @@ write_info(struct seal *s, const struct bytes_out *out, struct err *err)
              s->payload.n_files);
     printable(database, sizeof database, f->database);
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs && !r; i++)
-        r = bag_write_info(out, pairs[i][0], pairs[i][1], err);
+        if (pairs[i][1] && *pairs[i][1])
+            r = bag_write_info(out, pairs[i][0], pairs[i][1], err);
     return r;
 }
 
@@ -148,17 +164,32 @@ write_tag_manifest(const struct seal *s, unsigned char sha256[N_TAGS][32],
     return r ? r : durable_file_commit(file, NULL, err);
 }
 
+static int
+read_wishes(struct seal *s, struct err *err)
+{
+    int r =
+        catalog_get(s->run.catalog, SEAL_RETAIN_UNTIL, &s->retain_until, err);
+
+    if (r == 0 || r == CATALOG_E_NONE)
+        r = catalog_get(s->run.catalog, SEAL_LEGAL_HOLD, &s->legal_hold, err);
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
 int
 seal_write(struct catalog *c, const struct facts *f, const struct run_dir *dir,
            struct err *err)
 {
     struct seal s = {.run = {c, f, dir}};
     unsigned char sha256[N_TAGS][32];
-    int r = 0;
+    int r = read_wishes(&s, err);
 
     for (unsigned i = 0; i < N_TAGS && !r; i++)
         r = write_tag(&s, i, sha256[i], err);
-    return r ? r : write_tag_manifest(&s, sha256, err);
+    if (!r)
+        r = write_tag_manifest(&s, sha256, err);
+    free(s.retain_until);
+    free(s.legal_hold);
+    return r;
 }
 
 int

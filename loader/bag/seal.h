@@ -26,6 +26,11 @@
 #include "loader/catalog/facts.h"
 #include "loader/run/run_dir.h"
 
+/* Facts of the catalogue that bag-info.txt repeats, where they are set: a day,
+   "2031-12-31"; a reason. */
+#define SEAL_RETAIN_UNTIL "bag.retain_until"
+#define SEAL_LEGAL_HOLD "bag.legal_hold"
+
 /* Whether the directory is SEALED. */
 int seal_is_there(const struct run_dir *dir);
 
@@ -40,6 +45,15 @@ int seal_write(struct catalog *c, const struct facts *f,
 
 /* Nothing happens when there is nothing to remove. */
 int seal_remove(const struct run_dir *dir, struct err *err);
+
+/* What stands for all of a sealed bag, in hexadecimal digits: "" when it is not
+   sealed. */
+struct seal_marks {
+    char bag[65];  /* SHA-256 of tagmanifest-sha256.txt */
+    char root[65]; /* Merkle-Root of bag-info.txt; of older bags: "" */
+};
+int seal_read_marks(struct seal_marks *ret, const struct run_dir *dir,
+                    struct err *err);
 
 /*
  * Do the bag's own files fit together, and is catalog.json the one that was

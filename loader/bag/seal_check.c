@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "formats/bag.h"
+#include "formats/hex.h"
 #include "io/reader.h"
 #include "loader/bag/seal.h"
 
@@ -147,6 +149,34 @@ find_entry(const struct bytes_in *in, const char *wanted,
         offset += (size_t)(line - piece);
     }
     return corrupt(err, "manifest-sha256.txt", "does not list catalog.json");
+}
+
+/* ---- marks ---- */
+
+int
+seal_read_marks(struct seal_marks *ret, const struct run_dir *dir,
+                struct err *err)
+{
+    static const char label[] = "\nMerkle-Root: ";
+    cleanup_(freep) char *tags = NULL, *info = NULL;
+    unsigned char sha256[32];
+    const char *at;
+    int r;
+
+    *ret = (struct seal_marks){0};
+    if (!seal_is_there(dir))
+        return 0;
+    r = read_small(&tags, dir, "tagmanifest-sha256.txt", err);
+    if (!r)
+        r = read_small(&info, dir, "bag-info.txt", err);
+    if (r)
+        return r;
+    SHA256((const unsigned char *)tags, strlen(tags), sha256);
+    hex_encode(ret->bag, sha256, sizeof sha256);
+    at = strstr(info, label);
+    if (at && strcspn(at + strlen(label), "\n") == sizeof ret->root - 1)
+        memcpy(ret->root, at + strlen(label), sizeof ret->root - 1);
+    return 0;
 }
 
 /* Everything else is checked by what stands there. */

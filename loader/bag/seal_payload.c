@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "formats/bag.h"
+#include "formats/hex.h"
 #include "io/dir.h"
 #include "io/fd.h"
 #include "loader/bag/staged.h"
@@ -144,12 +145,19 @@ static int
 add(struct payload *p, const char *path, uint64_t len,
     const unsigned char sha256[32])
 {
-    cleanup_(freep) char *from_root = NULL;
+    cleanup_(freep) char *line = NULL;
+    const char *from_root;
+    char hex[65];
+    int n;
 
-    if (asprintf(&from_root, "data/%s", path) < 0) {
-        from_root = NULL;
+    hex_encode(hex, sha256, 32);
+    n = asprintf(&line, "%s  data/%s", hex, path);
+    if (n < 0) {
+        line = NULL;
         return err_nomem(p->err);
     }
+    from_root = line + strlen(hex) + 2;
+    merkle_add(&p->sum.tree, line, (size_t)n);
     p->sum.n_files++;
     p->sum.n_bytes += len;
     return bag_write_entry(p->out, sha256, from_root, p->err);

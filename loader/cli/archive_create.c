@@ -8,8 +8,11 @@
 #include "formats/hex.h"
 #include "formats/manifest.h"
 #include "io/store.h"
+#include "loader/archive/attestation.h"
+#include "loader/bag/seal.h"
 #include "loader/cli/copying.h"
 #include "loader/progress/quantity.h"
+#include "loader/run/audit.h"
 
 enum { HEX = 65 };
 
@@ -67,6 +70,29 @@ tell(const struct workplace *w, const struct archive_created *c)
         print_account(w, c, bag);
 }
 
+/* With it the audit's head is kept where the archive is. */
+static int
+attest(const struct workplace *w, const struct archive_created *c,
+       struct err *err)
+{
+    struct audit_head head;
+    struct seal_marks marks;
+    json_t *o;
+    int r = audit_read_head(&head, run_dir_fd(w->dir), err);
+
+    if (!r)
+        r = seal_read_marks(&marks, w->dir, err);
+    if (r)
+        return r;
+    o = json_pack("{s:s,s:s,s:s,s:s,s:I,s:o,s:{s:o,s:s}}", "did", "created",
+                  "archive", w->ctx->options->output, "bag", marks.bag, "root",
+                  marks.root, "volumes", (json_int_t)c->n_volumes, "bytes",
+                  manifest_u64_json(c->n_bytes), "audit", "entries",
+                  manifest_u64_json(head.n), "sha256", head.sha256);
+    return o ? attestation_add(w->ctx->options->output, o, err)
+             : err_nomem(err);
+}
+
 static int
 create(struct workplace *w, struct err *err)
 {
@@ -81,6 +107,8 @@ create(struct workplace *w, struct err *err)
     struct archive_created c;
     int r = archive_create(&c, &p, err);
 
+    if (!r && c.n_written > 0)
+        r = attest(w, &c, err);
     if (!r)
         tell(w, &c);
     return r ? r : workplace_check_skips(w, err);

@@ -54,7 +54,9 @@ clone_into(struct workplace *w, struct err *err)
     if (r)
         return r;
     to = copying_load_params(w, export_facts(x));
-    r = handing_forget(w, err);
+    r = copying_note_retention(w, err);
+    if (!r)
+        r = handing_forget(w, err);
     if (!r)
         r = load_begin(&l, &to, w->dir, w->catalog, err);
     if (r)

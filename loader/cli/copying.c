@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "loader/cli/copying.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/printable.h"
+#include "loader/bag/seal.h"
 #include "loader/cli/confirm.h"
 
 static const enum planner_format formats[] = {
@@ -67,7 +72,10 @@ copying_planner_params(const struct options *o)
 {
     return (struct planner_params){
         .chunk_size = o->chunk_size,
-        .format = formats[o->format],
+        .format = o->profile == OPTION_PROFILE_ARCHIVE &&
+                          !(o->given & OPTION_SET(format))
+                      ? PLANNER_TEXT
+                      : formats[o->format],
         .publications = o->publications,
     };
 }
@@ -133,6 +141,37 @@ copying_load_params(const struct workplace *w, const struct facts *f)
         .stop = w->ctx->stop,
         .progress = w->progress,
     };
+}
+
+static int
+note(struct workplace *w, const char *fact, const char *wish, struct err *err)
+{
+    cleanup_(freep) char *noted = NULL;
+    int r;
+
+    if (!wish)
+        return 0;
+    if (!seal_is_there(w->dir))
+        return catalog_set(w->catalog, fact, wish, err);
+    r = catalog_get(w->catalog, fact, &noted, err);
+    if (r < 0 || (r == 0 && strcmp(noted, wish) == 0))
+        return r;
+    err_set(err, ERR_REFUSED, "\"%s\" is sealed already", run_dir_path(w->dir));
+    return err_hint(err, "--retain-until and --legal-hold are part of what is "
+                         "sealed: give them before the export is complete.");
+}
+
+int
+copying_note_retention(struct workplace *w, struct err *err)
+{
+    const struct options *o = w->ctx->options;
+    char reason[PRINTABLE_SIZE(1024)];
+    int r = note(w, SEAL_RETAIN_UNTIL, o->retain_until, err);
+
+    if (r || !o->legal_hold)
+        return r;
+    return note(w, SEAL_LEGAL_HOLD,
+                printable(reason, sizeof reason, o->legal_hold), err);
 }
 
 int

@@ -22,7 +22,8 @@
      OPTION_SET(roles) | OPTION_SET(publications) | SELECTING_OPTIONS |        \
      OPTION_SET(max_rate) | OPTION_SET(max_replica_lag) |                      \
      OPTION_SET(max_active_sessions) | OPTION_SET(on_limit) |                  \
-     OPTION_SET(max_snapshot_age) | OPTION_SET(max_wal_retained))
+     OPTION_SET(max_snapshot_age) | OPTION_SET(max_wal_retained) |             \
+     OPTION_SET(profile) | OPTION_SET(retain_until) | OPTION_SET(legal_hold))
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \
@@ -45,6 +46,9 @@ struct planner_params copying_planner_params(const struct options *o);
 /* The selection is borrowed. */
 struct export_params copying_export_params(const struct workplace *w,
                                            struct selection *selection);
+/* --retain-until and --legal-hold, after the export has begun and before it is
+   sealed. */
+int copying_note_retention(struct workplace *w, struct err *err);
 /* What a load would take away is asked for, unless --yes was given. */
 int copying_confirm_load(const struct workplace *w, struct err *err);
 /* Over the slots of the run, at --source, while the lane is at work. */

@@ -21,7 +21,9 @@ export_into(struct workplace *w, struct err *err)
     if (r)
         return r;
     end = export_was_finished(x) ? ACCOUNT_NOTHING_TO_DO : ACCOUNT_DONE;
-    r = handing_forget(w, err);
+    r = copying_note_retention(w, err);
+    if (!r)
+        r = handing_forget(w, err);
     if (r)
         return r;
     lane = export_lane(x);

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     JOBS_MAX = 64,
@@ -289,6 +290,24 @@ option_parse_share(const struct option_row *row, const char *text, void *field,
         return err_hint(err, "Give a share like \"1%%\" or \"0.01%%\".");
     }
     *(uint32_t *)field = (uint32_t)(whole * 10000 + part);
+    return 0;
+}
+
+int
+option_parse_date(const struct option_row *row, const char *text, void *field,
+                  struct err *err)
+{
+    struct tm day = {0};
+    const char *end = strptime(text, "%Y-%m-%d", &day);
+    char again[16] = "";
+
+    if (end && !*end)
+        strftime(again, sizeof again, "%Y-%m-%d", &day);
+    if (!end || *end || strcmp(again, text) != 0 || timegm(&day) < 0) {
+        fail_value(row, text, err);
+        return err_hint(err, "Give a day like \"2031-12-31\".");
+    }
+    *(const char **)field = text;
     return 0;
 }
 

@@ -21,6 +21,7 @@ OPTION_KIND(duration);
 OPTION_KIND(count);
 OPTION_KIND(share);
 OPTION_KIND(part);
+OPTION_KIND(date);
 OPTION_KIND(choice);
 OPTION_KIND(flag);
 OPTION_KIND(slot);

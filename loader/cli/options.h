@@ -91,6 +91,7 @@ enum option_to {
     OPTION_TO_PGCOPYDB,
     OPTION_TO_PG_RECVLOGICAL,
 };
+enum option_profile { OPTION_PROFILE_MIGRATE, OPTION_PROFILE_ARCHIVE };
 enum option_progress {
     OPTION_PROGRESS_AUTO,
     OPTION_PROGRESS_PLAIN,
@@ -120,6 +121,7 @@ struct option_list {
 #define OPTION_FIELD_duration(field) uint64_t field /* milliseconds */
 #define OPTION_FIELD_count(field) uint64_t field
 #define OPTION_FIELD_share(field) uint32_t field /* of a million */
+#define OPTION_FIELD_date(field) const char *field
 #define OPTION_FIELD_part(field) struct option_part field
 #define OPTION_FIELD_choice(field) enum option_##field field
 #define OPTION_FIELD_layers(field) unsigned field /* set of option_layer */

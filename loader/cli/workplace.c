@@ -4,9 +4,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "formats/manifest.h"
 #include "io/clock.h"
+#include "io/printable.h"
 #include "loader/bag/catalog_json.h"
+#include "loader/bag/seal.h"
 #include "loader/cli/options_json.h"
+#include "loader/run/audit.h"
 
 static enum progress_style
 style_of(const struct options *o)
@@ -62,6 +66,98 @@ end_log(struct workplace *w, const struct err *why)
     w->events = events_free(w->events);
 }
 
+/* ---- the audit ---- */
+
+static json_t *
+operands_json(const struct options *o)
+{
+    json_t *list = json_array();
+    char shown[PRINTABLE_SIZE(1024)];
+
+    for (char *const *at = o->operands; at && *at; at++)
+        json_array_append_new(list,
+                              json_string(printable(shown, sizeof shown, *at)));
+    return list;
+}
+
+static int
+audit_begin(struct workplace *w, struct err *err)
+{
+    const struct command_context *ctx = w->ctx;
+    json_t *o =
+        json_pack("{s:s,s:s,s:o,s:o*}", "entry", "begin", "command",
+                  ctx->command->name, "operands", operands_json(ctx->options),
+                  "options", options_json(ctx->options));
+
+    return o ? audit_add(run_dir_fd(w->dir), o, 0, err) : err_nomem(err);
+}
+
+/* What the run is now. */
+static int
+add_sums(struct workplace *w, json_t *o, struct err *err)
+{
+    struct catalog_counts n;
+    struct seal_marks marks = {0};
+    int r = catalog_count(w->catalog, &n, err);
+
+    if (!r)
+        r = seal_read_marks(&marks, w->dir, err);
+    if (r)
+        return r;
+    json_object_set_new(o, "tables", manifest_u64_json(n.n_tables));
+    json_object_set_new(o, "rows", manifest_u64_json(n.n_rows));
+    json_object_set_new(o, "chunks", manifest_u64_json(n.n_chunks));
+    json_object_set_new(o, "chunks_staged",
+                        manifest_u64_json(n.n_chunks_staged));
+    json_object_set_new(o, "chunks_loaded",
+                        manifest_u64_json(n.n_chunks_loaded));
+    json_object_set_new(o, "bag",
+                        *marks.bag ? json_string(marks.bag) : json_null());
+    json_object_set_new(o, "root",
+                        *marks.root ? json_string(marks.root) : json_null());
+    return 0;
+}
+
+/* why NULL: it has done what it was asked for. */
+static int
+audit_end(struct workplace *w, const struct err *why, struct err *err)
+{
+    char shown[PRINTABLE_SIZE(sizeof why->message)];
+    json_t *o =
+        json_pack("{s:s,s:s,s:i}", "entry", "end", "command",
+                  w->ctx->command->name, "status", why ? (int)why->class : 0);
+    struct err ignored;
+
+    if (!o)
+        return err_nomem(err);
+    if (why)
+        json_object_set_new(
+            o, "error",
+            json_string(printable(shown, sizeof shown, why->message)));
+    add_sums(w, o, &ignored); /* of a run that is damaged they are missing */
+    return audit_add(run_dir_fd(w->dir), o, 1, err);
+}
+
+/* Nothing is done with a run that could not be written down. */
+static int
+do_audited(struct workplace *w, enum run_dir_mode mode,
+           int (*work)(struct workplace *w, struct err *err), struct err *err)
+{
+    struct err ignored;
+    int r;
+
+    if (mode == RUN_DIR_LOOK || !w->dir)
+        return work(w, err);
+    r = audit_begin(w, err);
+    if (r)
+        return r;
+    r = work(w, err);
+    if (!r)
+        return audit_end(w, NULL, err);
+    audit_end(w, err, &ignored);
+    return r;
+}
+
 static int
 do_work(struct workplace *w, enum run_dir_mode mode,
         int (*work)(struct workplace *w, struct err *err), struct err *err)
@@ -69,7 +165,7 @@ do_work(struct workplace *w, enum run_dir_mode mode,
     int r;
 
     begin_log(w, mode);
-    r = work(w, err);
+    r = do_audited(w, mode, work, err);
     end_log(w, r ? err : NULL);
     return r;
 }
