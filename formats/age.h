@@ -99,6 +99,11 @@ int age_identities_generate(struct age_identities *i, struct age_recipients *r,
 
 unsigned age_identities_count(const struct age_identities *i);
 
+/* Does one of them open what is written for r?  What this process alone knows
+   does not count. */
+int age_identities_match(const struct age_identities *i,
+                         const struct age_recipients *r);
+
 /* ---- writing: one encoder a worker, used for one file after the other ----
  *
  *     begin --> out, out, ... --> end

@@ -309,6 +309,17 @@ age_identities_passphrase(struct age_identities *i, const char *passphrase,
 }
 
 int
+age_identities_match(const struct age_identities *i,
+                     const struct age_recipients *r)
+{
+    for (unsigned k = 0; k < r->n; k++)
+        for (unsigned n = 0; n < i->n && !r->keys[k].is_ours; n++)
+            if (memcmp(i->keys[n].public, r->keys[k].key, AGE_KEY) == 0)
+                return 1;
+    return 0;
+}
+
+int
 age_identities_generate(struct age_identities *i, struct age_recipients *r,
                         struct err *err)
 {

@@ -708,6 +708,9 @@ Test(age, recipients_are_the_same_in_any_order)
     other = age_recipients_text(ours.to);
     cr_assert_str_eq(one, other);
     cr_assert_eq(age_recipients_count(ours.to), 2);
+    cr_assert(age_identities_match(a.with, b.to));
+    cr_assert(age_identities_match(b.with, ours.to));
+    cr_assert_not(age_identities_match(ours.with, ours.to));
     free(one);
     free(other);
     free(of_a);
