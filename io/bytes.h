@@ -39,3 +39,8 @@ struct bytes_in {
 /* Copy n bytes into out, in as many pieces as it takes. */
 int bytes_out_append(const struct bytes_out *out, const void *data, size_t n,
                      struct err *err);
+
+/* All of it, with a zero byte behind, to be freed; ret_len may be NULL.
+   ERR_CORRUPT: it is longer than that. */
+int bytes_in_text(const struct bytes_in *in, size_t max, char **ret,
+                  size_t *ret_len, struct err *err);

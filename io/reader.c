@@ -249,19 +249,5 @@ int
 reader_text(struct reader *f, size_t max, char **ret, size_t *ret_len,
             struct err *err)
 {
-    cleanup_(freep) char *text = NULL;
-    int r;
-
-    if (f->in.len > max)
-        return err_set(err, ERR_CORRUPT, "\"%s\" is too large", f->name);
-    text = calloc(1, f->in.len + 1);
-    if (!text)
-        return err_nomem(err);
-    r = read_at(f, 0, text, f->in.len, err);
-    if (r)
-        return r;
-    if (ret_len)
-        *ret_len = f->in.len;
-    *ret = take(text);
-    return 0;
+    return bytes_in_text(&f->in, max, ret, ret_len, err);
 }

@@ -233,12 +233,12 @@ moves_wait_until(const char *conninfo, const char *sql)
 void
 moves_wait_until_staged(const char *run_dir)
 {
-    const char *pattern = moves_path(run_dir, "data/tables/*/*.lz4");
+    const char *pattern = moves_path(run_dir, "data/tables/*/*.lz4{,.age}");
     uint64_t deadline = clock_ms() + 120000;
     glob_t found;
     int r;
 
-    while ((r = glob(pattern, 0, NULL, &found)) != 0) {
+    while ((r = glob(pattern, GLOB_BRACE, NULL, &found)) != 0) {
         cr_assert_eq(r, GLOB_NOMATCH);
         cr_assert_lt(clock_ms(), deadline, "nothing is staged");
         usleep(1000);

@@ -248,7 +248,8 @@ write_down(struct session *s, struct facts *f)
     cr_assert_eq(run_dir_open(&dir, path, RUN_DIR_CREATE, &err), 0, "%s",
                  err.message);
     *f = (struct facts){.version = session_server_version(s)};
-    cr_assert_eq(inventory_write(dir, s, NULL, f, &err), 0, "%s", err.message);
+    cr_assert_eq(inventory_write(dir, s, NULL, NULL, f, &err), 0, "%s",
+                 err.message);
     return dir;
 }
 
@@ -260,7 +261,8 @@ changes(const struct run_dir *dir, const struct facts *f, struct session *s)
     const char *text;
     struct err err;
 
-    cr_assert_eq(inventory_of_run(&c.left, dir, f, &err), 0, "%s", err.message);
+    cr_assert_eq(inventory_of_run(&c.left, dir, f, NULL, &err), 0, "%s",
+                 err.message);
     cr_assert_eq(inventory_of_session(&c.right, s, NULL, &err), 0, "%s",
                  err.message);
     text = compare(c);

@@ -23,7 +23,7 @@ FLOORS = [
     {"inventory", "archive"},
     {"bag"},
     {"catalog", "work"},
-    {"progress", "run"},
+    {"keys", "progress", "run"},
     {"pg"},
 ]
 FLOOR_OF = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}

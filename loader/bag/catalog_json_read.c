@@ -71,7 +71,7 @@ read_document(const struct manifest_at *at, struct facts *f, struct err *err)
     int r = manifest_check(at->m, err);
 
     for (unsigned i = 0; i < FACTS_N_DOCUMENTS && !r; i++) {
-        if (strcmp(file, facts_document_file(i)) != 0)
+        if (strcmp(file, facts_document_file(f, i)) != 0)
             continue;
         f->documents[i].present = 1;
         if (hex_decode(f->documents[i].sha256, 32, sha256))
@@ -128,6 +128,8 @@ read_facts(const struct manifest_at *root, struct facts *f, struct err *err)
     r = read_name(&source, "database", &f->database, err);
     if (!r)
         r = read_name(&source, "conninfo", &f->source, err);
+    if (!r)
+        r = read_optional(root, "recipients", &f->recipients, err);
     return r ? r : read_optional(&source, "selection", &f->selection, err);
 }
 

@@ -106,7 +106,8 @@ schema_json(const struct facts *f)
     char sha256[2 * sizeof f->schema_sha256 + 1];
 
     hex_encode(sha256, f->schema_sha256, sizeof f->schema_sha256);
-    return json_pack("{s:s,s:s}", "file", "schema.dump", "sha256", sha256);
+    return json_pack("{s:s,s:s}", "file", facts_schema_file(f), "sha256",
+                     sha256);
 }
 
 static json_t *
@@ -121,8 +122,8 @@ documents_json(const struct facts *f)
             continue;
         hex_encode(sha256, f->documents[i].sha256, sizeof f->schema_sha256);
         json_array_append_new(list, json_pack("{s:s,s:s}", "file",
-                                              facts_document_file(i), "sha256",
-                                              sha256));
+                                              facts_document_file(f, i),
+                                              "sha256", sha256));
     }
     return list;
 }
@@ -206,6 +207,9 @@ write_head(struct manifest_writer *w, const struct facts *f, struct err *err)
         r = manifest_writer_member(w, "run", json_string(f->run_id), err);
     if (!r)
         r = manifest_writer_member(w, "source", source_json(f), err);
+    if (!r && f->recipients)
+        r = manifest_writer_member(w, "recipients", json_string(f->recipients),
+                                   err);
     if (!r)
         r = manifest_writer_member(w, "schema", schema_json(f), err);
     return r ? r

@@ -54,10 +54,10 @@ static void
 list_others(struct payload *p, const struct facts *f)
 {
     add_name(p, "catalog.json", NULL);
-    add_name(p, "schema.dump", f->schema_sha256);
+    add_name(p, facts_schema_file(f), f->schema_sha256);
     for (enum facts_document d = 0; d < FACTS_N_DOCUMENTS; d++)
         if (f->documents[d].present)
-            add_name(p, facts_document_file(d), f->documents[d].sha256);
+            add_name(p, facts_document_file(f, d), f->documents[d].sha256);
     qsort(p->others, p->n_others, sizeof *p->others, compare_names);
 }
 

@@ -8,6 +8,7 @@
 
 #include "io/printable.h"
 #include "loader/bag/by_hand.h"
+#include "loader/bag/staged.h"
 #include "loader/catalog/large_objects.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
 
 /* A table whose commands are spelled out. */
 struct example {
+    int decrypted; /* its files must be */
     struct catalog_table *table;
     char *files; /* a pattern below data/tables/ */
 };
@@ -27,7 +29,7 @@ static const char what[] =
     "This directory holds a PostgreSQL database: every row as it was in\n"
     "one snapshot, and its definition.  It is a run of pghaul, sealed as a\n"
     "BagIt bag (RFC 8493).  \"pghaul load\" restores it and \"pghaul verify\"\n"
-    "proves the copy, but sha256sum, lz4 and psql are enough.\n"
+    "proves the copy, but sha256sum, lz4%s and psql are enough.\n"
     "\n"
     "If it is still in a tar, unpack that first, into an empty directory; if\n"
     "in several (NAME.001.tar, NAME.002.tar ...), all of them into one:\n"
@@ -49,20 +51,38 @@ static const char check[] =
     "output of \"sha256sum tagmanifest-sha256.txt\" in another place.\n"
     "\n";
 
+/* Of an encrypted run. */
+static const char encryption[] =
+    "Rows and definitions are encrypted, in the format of age\n"
+    "(age-encryption.org/v1), to\n"
+    "\n";
+
+static const char identity[] =
+    "\n"
+    "A secret key of any one of these opens them.  Put it into a file that\n"
+    "nobody else can read, and its path into AGE_KEY; this complains until\n"
+    "you have:\n"
+    "\n"
+    "    : \"${AGE_KEY:?is not set}\"\n"
+    "\n"
+    "Names of tables and columns, numbers of rows and the like are not\n"
+    "encrypted: see data/catalog.json.\n"
+    "\n";
+
 static const char layout[] =
     "2. What is here\n"
     "\n"
     "* bag-info.txt: whose copy this is, and when it was sealed.\n"
     "* data/catalog.json: the source, all tables with their columns and\n"
     "  files, sequences, and what was not copied; a table is one line.\n"
-    "* data/schema.dump: the definitions, in pg_dump's custom format.\n";
+    "* data/schema.dump%s: the definitions, in pg_dump's custom format.\n";
 
 static const char layout_sql[] =
-    "* data/schema/*.sql: the same as SQL, in two parts: what goes before\n"
+    "* data/schema/*.sql%s: the same as SQL, in two parts: what goes before\n"
     "  the rows, and what goes after them.\n";
 
 static const char layout_tables[] =
-    "* data/tables/N-NAME/M.text.lz4 or M.copy.lz4: a chunk of a table's\n"
+    "* data/tables/N-NAME/M.text.lz4%s or M.copy.lz4%s: a chunk of a table's\n"
     "  rows, in COPY's text or binary format.  N is the table's \"id\" in\n"
     "  catalog.json, NAME as much of its name as any file system takes.\n"
     "\n"
@@ -70,8 +90,11 @@ static const char layout_tables[] =
     "of the bag.\n"
     "\n"
     "A chunk is one whole COPY stream in the LZ4 frame format.  The chunks\n"
-    "of a table may be read in any order, each once.  \"lz4 -dc FILE\" shows\n"
-    "the text format: a row a line, columns parted by tabs, NULL as \\N, and\n"
+    "of a table may be read in any order, each once.  The text format, as\n"
+    "\n"
+    "  %s\n"
+    "\n"
+    "shows it: a row a line, columns parted by tabs, NULL as \\N, and\n"
     "\\b \\f \\n \\r \\t \\v \\\\ for what would be taken for something else.  "
     "The\n"
     "columns are those of catalog.json, in its order.\n"
@@ -98,32 +121,39 @@ static const char roles[] =
     "not, psql says so and goes on, and the object belongs to you.\n"
     "\n";
 
-static const char before_sql[] = "    psql -X -q -f data/schema/pre-data.sql\n"
-                                 "\n";
+/* One for each way to read a document: from its file, or decrypted. */
+enum { PLAIN, DECRYPTED };
 
-static const char before_dump[] =
-    "    pg_restore --section=pre-data -f - data/schema.dump | psql -X -q\n"
-    "\n";
+static const char *const before_sql[] = {
+    "    psql -X -q -f data/schema/pre-data.sql\n\n",
+    "    age -d -i \"$AGE_KEY\" data/schema/pre-data.sql.age | psql -X -q\n\n",
+};
+
+static const char *const before_dump[] = {
+    "    pg_restore --section=pre-data -f - data/schema.dump | psql -X -q\n\n",
+    "    age -d -i \"$AGE_KEY\" data/schema.dump.age |"
+    " pg_restore --section=pre-data -f - | psql -X -q\n\n",
+};
 
 static const char tables[] =
     "4. A table\n"
     "\n"
     "Its line of catalog.json names its columns, its format and its files.\n"
-    "\"lz4 -t\" comes first, since psql cannot know that lz4 ended early.\n";
+    "%s comes first, since psql cannot know that %s ended early.\n";
 
 static const char large_objects[] =
-    "Large objects lie in data/large-objects/: N.copy.lz4 has their contents\n"
-    "in pieces, N-metadata.copy.lz4 SQL that says to whom they belong.  In\n"
-    "psql, for each file of the first kind and then for each of the second:\n"
+    "Large objects lie in data/large-objects/: N.copy.lz4%s has their\n"
+    "contents in pieces, N-metadata.copy.lz4%s SQL that says to whom they\n"
+    "belong.  In psql, for each file of the first kind and then for each of\n"
+    "the second:\n"
     "\n"
     "  CREATE TEMP TABLE lo (loid oid, \"offset\" int8, data bytea);\n"
-    "  \\copy lo FROM PROGRAM 'lz4 -dc N.copy.lz4' (FORMAT binary)\n"
+    "  \\copy lo FROM PROGRAM '%s' (FORMAT binary)\n"
     "  SELECT lo_create(loid) FROM lo WHERE \"offset\" = 0;\n"
     "  SELECT count(lo_put(loid, \"offset\", data)) FROM lo;\n"
     "\n"
     "  CREATE TEMP TABLE meta (loid oid, what text, statement text);\n"
-    "  \\copy meta FROM PROGRAM 'lz4 -dc N-metadata.copy.lz4'"
-    " (FORMAT binary)\n"
+    "  \\copy meta FROM PROGRAM '%s' (FORMAT binary)\n"
     "  SELECT statement FROM meta \\gexec\n"
     "\n"
     "One of them: the same with WHERE loid = its number.\n"
@@ -135,12 +165,16 @@ static const char after[] =
     "When all tables are loaded:\n"
     "\n";
 
-static const char after_sql[] = "    psql -X -q -f data/schema/post-data.sql\n"
-                                "\n";
+static const char *const after_sql[] = {
+    "    psql -X -q -f data/schema/post-data.sql\n\n",
+    "    age -d -i \"$AGE_KEY\" data/schema/post-data.sql.age | psql -X -q\n\n",
+};
 
-static const char after_dump[] =
-    "    pg_restore --section=post-data -f - data/schema.dump | psql -X -q\n"
-    "\n";
+static const char *const after_dump[] = {
+    "    pg_restore --section=post-data -f - data/schema.dump | psql -X -q\n\n",
+    "    age -d -i \"$AGE_KEY\" data/schema.dump.age |"
+    " pg_restore --section=post-data -f - | psql -X -q\n\n",
+};
 
 static const char sequences[] =
     "Sequences get their values by hand, from \"sequences\" in catalog.json:\n"
@@ -195,9 +229,10 @@ name_files(struct catalog *c, struct example *x, struct err *err)
     if (r)
         return r;
     dir_end = strrchr(k->file, '/');
-    if (asprintf(&x->files, "data/%.*s/*.%s.lz4",
+    if (asprintf(&x->files, "data/%.*s/*.%s.lz4%s",
                  (int)(dir_end ? dir_end - k->file : 0), k->file,
-                 x->table->format == COPY_BINARY ? "copy" : "text") < 0) {
+                 x->table->format == COPY_BINARY ? "copy" : "text",
+                 x->decrypted ? STAGED_ENCRYPTED : "") < 0) {
         x->files = NULL;
         return err_nomem(err);
     }
@@ -238,23 +273,25 @@ print_example(FILE *f, const struct example *x, struct err *err)
     fprintf(f,
             "\nTable %" PRIu64
             " has its rows in the %s format:\n\n    for f in %s; do"
-            " lz4 -tq \"$f\" && lz4 -dcq \"$f\" | psql -X -q"
-            " -v ON_ERROR_STOP=1 -c ",
-            t->id, copy_format_name(t->format), x->files);
+            " %s | psql -X -q -v ON_ERROR_STOP=1 -c ",
+            t->id, copy_format_name(t->format), x->files,
+            x->decrypted ? "age -d -i \"$AGE_KEY\" \"$f\" >/dev/null &&"
+                           " age -d -i \"$AGE_KEY\" \"$f\" | lz4 -dcq"
+                         : "lz4 -tq \"$f\" && lz4 -dcq \"$f\"");
     by_hand_quoted(f, sql);
     fputs(" || break; done\n", f);
     return 0;
 }
 
 static int
-print_examples(FILE *f, struct catalog *c, const char *encoding,
+print_examples(FILE *f, struct catalog *c, const struct facts *facts,
                struct err *err)
 {
     static const enum copy_format formats[] = {COPY_TEXT, COPY_BINARY};
-    int utf8 = strcmp(encoding, "UTF8") == 0, r = 0;
+    int utf8 = strcmp(facts->encoding, "UTF8") == 0, r = 0;
 
     for (unsigned i = 0; i < 2 && !r; i++) {
-        struct example x = {0};
+        struct example x = {.decrypted = facts->recipients != NULL};
 
         r = find_example(&x, c, formats[i], utf8, err);
         if (!r && x.table)
@@ -267,7 +304,8 @@ print_examples(FILE *f, struct catalog *c, const char *encoding,
 }
 
 static int
-print_large_objects(FILE *f, struct catalog *c, struct err *err)
+print_large_objects(FILE *f, struct catalog *c, const char *age,
+                    struct err *err)
 {
     cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
     uint64_t id;
@@ -277,7 +315,12 @@ print_large_objects(FILE *f, struct catalog *c, struct err *err)
     if (!r)
         r = catalog_find_table(c, id, &t, err);
     if (!r && t->kind == CATALOG_LARGE_OBJECTS)
-        fputs(large_objects, f);
+        fprintf(f, large_objects, age, age,
+                *age ? "age -d -i \"$AGE_KEY\" N.copy.lz4.age | lz4 -dc"
+                     : "lz4 -dc N.copy.lz4",
+                *age ? "age -d -i \"$AGE_KEY\" N-metadata.copy.lz4.age"
+                       " | lz4 -dc"
+                     : "lz4 -dc N-metadata.copy.lz4");
     return r == CATALOG_E_NONE ? 0 : r;
 }
 
@@ -288,7 +331,7 @@ print_head(FILE *f, const struct facts *facts)
 {
     char database[PRINTABLE_SIZE(256)];
 
-    fputs(what, f);
+    fprintf(f, what, facts->recipients ? ", age" : "");
     fprintf(f,
             "  database   %s\n"
             "  encoding   %s\n"
@@ -311,29 +354,46 @@ print_settings(FILE *f, const char *encoding)
             encoding);
 }
 
+static void
+print_recipients(FILE *f, const char *recipients)
+{
+    fputs(encryption, f);
+    for (size_t n; *recipients; recipients += n + (recipients[n] == ' ')) {
+        n = strcspn(recipients, " ");
+        fprintf(f, "  %.*s\n", (int)n, recipients);
+    }
+    fputs(identity, f);
+}
+
 static int
 print_readme(FILE *f, const struct seal_run *run, struct err *err)
 {
     const struct facts *facts = run->facts;
+    int way = facts->recipients ? DECRYPTED : PLAIN;
+    const char *age = facts->recipients ? STAGED_ENCRYPTED : "";
     int has_sql = facts->documents[FACTS_PRE_DATA].present &&
                   facts->documents[FACTS_POST_DATA].present;
     int r;
 
     print_head(f, facts);
     fputs(check, f);
-    fputs(layout, f);
+    if (facts->recipients)
+        print_recipients(f, facts->recipients);
+    fprintf(f, layout, age);
     if (has_sql)
-        fputs(layout_sql, f);
-    fputs(layout_tables, f);
+        fprintf(f, layout_sql, age);
+    fprintf(f, layout_tables, age, age,
+            *age ? "age -d -i \"$AGE_KEY\" FILE | lz4 -dc" : "lz4 -dc FILE");
     print_settings(f, facts->encoding);
     fputs(roles, f);
-    fputs(has_sql ? before_sql : before_dump, f);
-    fputs(tables, f);
-    r = print_examples(f, run->catalog, facts->encoding, err);
+    fputs(has_sql ? before_sql[way] : before_dump[way], f);
+    fprintf(f, tables, *age ? "\"age\" alone" : "\"lz4 -t\"",
+            *age ? "it" : "lz4");
+    r = print_examples(f, run->catalog, facts, err);
     if (!r)
-        r = print_large_objects(f, run->catalog, err);
+        r = print_large_objects(f, run->catalog, age, err);
     fputs(after, f);
-    fputs(has_sql ? after_sql : after_dump, f);
+    fputs(has_sql ? after_sql[way] : after_dump[way], f);
     fputs(sequences, f);
     return r;
 }

@@ -2,11 +2,18 @@
 #include "loader/bag/staged.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "io/fd.h"
+
+enum { PIECE = 256 << 10 }; /* stays in a core's cache */
 
 /* name is below data/. */
 static int
@@ -57,35 +64,162 @@ staged_check(const struct run_dir *dir, const char *name,
     return r ? r : compare(name, found, sha256, err);
 }
 
+struct staged {
+    const struct staged_source *from;
+    const struct bytes_in *in; /* the plain ones, when all is checked */
+    struct reader *file;       /* of the run directory; or else... */
+    void *held;                /* ...of the source */
+    struct age_view *view;     /* of what is encrypted */
+};
+
+const struct bytes_in *
+staged_in(const struct staged *s)
+{
+    return s->in;
+}
+
+/* ---- what is encrypted ---- */
+
+static int
+is_encrypted(const char *name)
+{
+    static const char end[] = STAGED_ENCRYPTED;
+    size_t len = strlen(name), n = sizeof end - 1;
+
+    return len > n && strcmp(name + len - n, end) == 0;
+}
+
+static int
+begin_view(struct age_view *v, const struct bytes_in *in,
+           const struct age_identities *identities, struct err *err)
+{
+    cleanup_(age_identities_freep) struct age_identities *none = NULL;
+    int r = identities ? 0 : age_identities_new(&none, err);
+
+    if (!r)
+        r = age_view_begin(v, in, identities ? identities : none, err);
+    if (r && err->class == ERR_REFUSED)
+        err_hint(err, "Give one of the secret keys that it was encrypted to "
+                      "with --identity or --identity-command.");
+    return r;
+}
+
+/* From here on its plain bytes are read. */
+static int
+decrypt(struct staged *s, const char *name,
+        const struct age_identities *identities, struct err *err)
+{
+    int r;
+
+    if (!is_encrypted(name))
+        return 0;
+    r = age_view_new(&s->view, err);
+    if (!r)
+        r = begin_view(s->view, s->in, identities, err);
+    if (!r)
+        s->in = age_view_in(s->view);
+    return r;
+}
+
 int
-staged_open_document(struct reader **ret, const struct run_dir *dir,
-                     const char *name, const unsigned char sha256[32],
+staged_check_key(const struct run_dir *dir, const char *name,
+                 const struct age_identities *identities, struct err *err)
+{
+    cleanup_(staged_freep) struct staged *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s)
+        return err_nomem(err);
+    r = open_file(&s->file, dir, name, err);
+    if (r)
+        return r;
+    s->in = reader_in(s->file);
+    return decrypt(s, name, identities, err);
+}
+
+/* ---- documents ---- */
+
+int
+staged_open_document(struct staged **ret, const struct staged_document *d,
                      struct err *err)
 {
-    cleanup_(reader_freep) struct reader *file = NULL;
+    cleanup_(staged_freep) struct staged *s = calloc(1, sizeof *s);
     unsigned char found[32];
     int r;
 
-    r = open_file(&file, dir, name, err);
+    if (!s)
+        return err_nomem(err);
+    r = open_file(&s->file, d->dir, d->name, err);
     if (!r)
-        r = reader_sha256(file, found, err);
+        r = reader_sha256(s->file, found, err);
     if (!r)
-        r = compare(name, found, sha256, err);
+        r = compare(d->name, found, d->sha256, err);
+    if (r)
+        return r;
+    s->in = reader_in(s->file);
+    r = decrypt(s, d->name, d->identities, err);
     if (!r)
-        *ret = take(file);
+        *ret = take(s);
+    return r;
+}
+
+static int
+write_all(int fd, const void *data, size_t len, struct err *err)
+{
+    const char *at = data;
+    ssize_t n;
+
+    for (; len > 0; at += n, len -= (size_t)n) {
+        n = write(fd, at, len);
+        if (n < 0 && errno == EINTR)
+            n = 0;
+        if (n < 0)
+            return err_sys(err, errno, "could not write to memory");
+    }
+    return 0;
+}
+
+static int
+copy_into(int fd, const struct bytes_in *in, struct err *err)
+{
+    cleanup_(freep) unsigned char *piece = malloc(PIECE);
+    size_t n;
+    int r = piece ? 0 : err_nomem(err);
+
+    for (uint64_t at = 0; at < in->len && !r; at += n) {
+        n = in->len - at < PIECE ? in->len - at : PIECE;
+        r = in->read_at(in->from, at, piece, n, err);
+        if (!r)
+            r = write_all(fd, piece, n, err);
+    }
+    return r;
+}
+
+int
+staged_document_fd(int *ret_fd, const struct staged_document *d,
+                   struct err *err)
+{
+    cleanup_(staged_freep) struct staged *s = NULL;
+    cleanup_(fd_closep) int fd = -1;
+    char path[80];
+    int r = staged_open_document(&s, d, err);
+
+    if (r)
+        return r;
+    snprintf(path, sizeof path, "data/%s", d->name);
+    /* Not close-on-exec: the child opens it by its number. */
+    fd = s->view ? memfd_create("pghaul-document", 0)
+                 : openat(run_dir_fd(d->dir), path, O_RDONLY | O_NOFOLLOW);
+    if (fd < 0)
+        return err_sys(err, errno, "could not open \"%s\"", path);
+    if (s->view)
+        r = copy_into(fd, s->in, err);
+    if (!r)
+        *ret_fd = fd_take(&fd);
     return r;
 }
 
 /* ---- chunks ---- */
-
-struct staged {
-    const struct staged_source *from;
-    const struct bytes_in *in;
-    struct reader *file; /* of the run directory; or else... */
-    void *held;          /* ...of the source */
-};
-
-enum { PIECE = 256 << 10 }; /* stays in a core's cache */
 
 static EVP_MD_CTX *
 digest_free(EVP_MD_CTX *digest)
@@ -163,6 +297,8 @@ staged_open(struct staged **ret, const struct staged_source *from,
     if (!r)
         r = check_bytes(s, k, err);
     if (!r)
+        r = decrypt(s, k->file, from->identities, err);
+    if (!r)
         *ret = take(s);
     return r;
 }
@@ -172,17 +308,12 @@ staged_free(struct staged *s)
 {
     if (!s)
         return NULL;
+    age_view_free(s->view);
     if (s->held)
         s->from->ops->close(s->from->arg, s->held);
     reader_free(s->file);
     free(s);
     return NULL;
-}
-
-const struct bytes_in *
-staged_in(const struct staged *s)
-{
-    return s->in;
 }
 
 int

@@ -4,8 +4,15 @@
 /*
  * What was staged, trusted only after it was checked: a chunk's length and
  * SHA-256 against the catalogue, then its own head against what it should be.
+ *
+ * A name that ends in ".age" is that of an encrypted file.  Its length and
+ * SHA-256 are those of what lies there; what is read of it are its plain bytes,
+ * which are never on a disk.  Where no identity opens it that is ERR_REFUSED.
  */
 
+#define STAGED_ENCRYPTED ".age"
+
+#include "formats/age.h"
 #include "formats/chunk.h"
 #include "io/bytes.h"
 #include "io/cleanup.h"
@@ -20,10 +27,10 @@ int staged_digest(const struct run_dir *dir, const char *name,
 int staged_check(const struct run_dir *dir, const char *name,
                  const unsigned char sha256[32], struct err *err);
 
-/* The same, and opened; one of the documents that describe the run. */
-int staged_open_document(struct reader **ret, const struct run_dir *dir,
-                         const char *name, const unsigned char sha256[32],
-                         struct err *err);
+/* Is there an identity (NULL: none was given) that opens data/<name>?  ERR_REFUSED
+   says which were tried; 0, too, where it is not encrypted. */
+int staged_check_key(const struct run_dir *dir, const char *name,
+                     const struct age_identities *identities, struct err *err);
 
 /*
  * ---- where the bytes of chunks come from ----
@@ -54,9 +61,10 @@ struct staged_source { /* borrowed, as what it points to */
     const struct run_dir *dir;
     const struct staged_source_ops *ops; /* NULL: files of dir */
     void *arg;
+    const struct age_identities *identities; /* NULL: none */
 };
 
-/* A chunk's bytes, which were all read once and are what was staged. */
+/* What was all read once and is what was staged. */
 struct staged;
 
 /* ERR_CORRUPT names the file. */
@@ -64,7 +72,23 @@ int staged_open(struct staged **ret, const struct staged_source *from,
                 const struct catalog_chunk *k, struct err *err);
 struct staged *staged_free(struct staged *s);
 DEFINE_CLEANUP(struct staged *, staged_free)
+
+/* Its plain bytes. */
 const struct bytes_in *staged_in(const struct staged *s);
+
+/* One of the documents that describe the run, data/<name>. */
+struct staged_document {
+    const struct run_dir *dir;
+    const char *name;
+    const unsigned char *sha256;
+    const struct age_identities *identities; /* NULL: none */
+};
+int staged_open_document(struct staged **ret, const struct staged_document *d,
+                         struct err *err);
+/* The same as a descriptor that a child can open by its number, as
+   /proc/self/fd/N: of what is encrypted it is one of memory. */
+int staged_document_fd(int *ret_fd, const struct staged_document *d,
+                       struct err *err);
 
 /* Begins reading its frames; ERR_CORRUPT when it is another chunk's file, or
    its totals are not the catalogue's. */

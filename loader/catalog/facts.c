@@ -14,18 +14,25 @@ static const char *const state_names[] = {
     [FACTS_STAGED] = "staged",
 };
 
-static const char *const document_files[] = {
-    [FACTS_PRE_DATA] = "schema/pre-data.sql",
-    [FACTS_POST_DATA] = "schema/post-data.sql",
-    [FACTS_ROLES] = "roles.sql",
-    [FACTS_DATABASE] = "database.sql",
-    [FACTS_INVENTORY] = "inventory.tsv",
+/* Plain, and encrypted. */
+static const char *const document_files[][2] = {
+    [FACTS_PRE_DATA] = {"schema/pre-data.sql", "schema/pre-data.sql.age"},
+    [FACTS_POST_DATA] = {"schema/post-data.sql", "schema/post-data.sql.age"},
+    [FACTS_ROLES] = {"roles.sql", "roles.sql.age"},
+    [FACTS_DATABASE] = {"database.sql", "database.sql.age"},
+    [FACTS_INVENTORY] = {"inventory.tsv", "inventory.tsv.age"},
 };
 
 const char *
-facts_document_file(enum facts_document d)
+facts_document_file(const struct facts *f, enum facts_document d)
 {
-    return document_files[d];
+    return document_files[d][f->recipients != NULL];
+}
+
+const char *
+facts_schema_file(const struct facts *f)
+{
+    return f->recipients ? "schema.dump.age" : "schema.dump";
 }
 
 /* The 16 bytes of a UUID from its text; 0, or -1. */
@@ -111,7 +118,7 @@ enum { DOCUMENT_KEY = 64 };
 static const char *
 document_key(char key[DOCUMENT_KEY], enum facts_document d)
 {
-    snprintf(key, DOCUMENT_KEY, "sha256.%s", document_files[d]);
+    snprintf(key, DOCUMENT_KEY, "sha256.%s", document_files[d][0]);
     return key;
 }
 
@@ -131,7 +138,7 @@ read_documents(struct facts *f, struct catalog *c, struct err *err)
         if (hex_decode(f->documents[i].sha256, 32, sha256))
             r = err_set(err, ERR_CORRUPT,
                         "the run catalogue does not say what %s is",
-                        document_files[i]);
+                        document_files[i][0]);
     }
     return r;
 }
@@ -172,6 +179,8 @@ facts_read(struct facts *ret, struct catalog *c, struct err *err)
     if (!r)
         r = read_text(c, "export.selection", &f.selection, err);
     if (!r)
+        r = read_text(c, "export.recipients", &f.recipients, err);
+    if (!r)
         r = read_schema(&f, c, err);
     if (!r)
         r = read_documents(&f, c, err);
@@ -206,6 +215,7 @@ facts_write(const struct facts *f, struct catalog *c, struct err *err)
         {"source.encoding", f->encoding},
         {"source.conninfo", f->source},
         {"export.selection", f->selection},
+        {"export.recipients", f->recipients},
         {"schema.sha256", sha256},
     };
     int r = 0;
@@ -235,6 +245,7 @@ facts_clear(struct facts *f)
     free(f->encoding);
     free(f->source);
     free(f->selection);
+    free(f->recipients);
     *f = (struct facts){0};
 }
 

@@ -29,9 +29,6 @@ enum facts_document {
     FACTS_N_DOCUMENTS,
 };
 
-/* Its name below data/. */
-const char *facts_document_file(enum facts_document d);
-
 struct facts {
     enum facts_state state;
     unsigned char run[16];
@@ -42,10 +39,12 @@ struct facts {
     char *system_id; /* of the source cluster */
     char *database;  /* its name there */
     char *encoding;
-    int version;     /* of the source server: 150018 */
-    char *source;    /* where it came from, without secrets */
-    char *selection; /* what of it: selection_text(); NULL: all */
-    int discards;    /* staged files are removed when they are loaded: there
+    int version;      /* of the source server: 150018 */
+    char *source;     /* where it came from, without secrets */
+    char *selection;  /* what of it: selection_text(); NULL: all */
+    char *recipients; /* that staged files are encrypted to, as text (age.h);
+                         NULL: they are plain */
+    int discards;     /* staged files are removed when they are loaded: there
                         will be nothing to load again */
     unsigned char schema_sha256[32]; /* of data/schema.dump */
     struct {
@@ -53,6 +52,11 @@ struct facts {
         unsigned char sha256[32];
     } documents[FACTS_N_DOCUMENTS];
 };
+
+/* Its name below data/, and that of the schema's dump: what is encrypted ends in
+   ".age". */
+const char *facts_document_file(const struct facts *f, enum facts_document d);
+const char *facts_schema_file(const struct facts *f);
 
 /* Fill run from run_id; -1 when that is not a UUID. */
 int facts_parse_run(struct facts *f);

@@ -168,6 +168,9 @@ print_json(struct workplace *w, const struct facts *f, const char *did,
     set_number(o, "rows", n.n_rows);
     set_number(o, "raw_bytes", n.raw_bytes);
     set_number(o, "file_bytes", n.file_bytes);
+    json_object_set_new(o, "recipients",
+                        f->recipients ? json_string(f->recipients)
+                                      : json_null());
     json_object_set_new(o, "sealed", json_boolean(seal_is_there(w->dir)));
     set_number(o, "milliseconds", workplace_elapsed_ms(w));
     r = add_capture(w, o, err);
@@ -184,6 +187,23 @@ print_json(struct workplace *w, const struct facts *f, const char *did,
     }
     json_decref(o);
     return r;
+}
+
+/* Of those who write files. */
+static void
+print_encryption(const struct workplace *w, const struct facts *f)
+{
+    unsigned n = 1;
+
+    if (!(w->ctx->command->takes & OPTION_SET(recipient)))
+        return;
+    if (!f->recipients) {
+        puts("not encrypted: --recipient was not given");
+        return;
+    }
+    for (const char *c = f->recipients; *c; c++)
+        n += *c == ' ';
+    printf("encrypted to %u recipient%s\n", n, n == 1 ? "" : "s");
 }
 
 /* "exported 1.2 M rows of 4 tables in 3.2 s: 812 MB, 253 MB/s" */
@@ -222,6 +242,7 @@ account_copy(struct workplace *w, const struct facts *f, const char *verb,
     printf("run %s in \"%s\": %" PRIu64 " chunks, %s staged\n", f->run_id,
            w->called ? w->called : run_dir_path(w->dir), n.n_chunks,
            quantity_bytes(bytes, n.file_bytes));
+    print_encryption(w, f);
     return print_capture(w, err);
 }
 
@@ -242,6 +263,8 @@ account_status(struct workplace *w, const struct facts *f, struct err *err)
     } else {
         printf("run       %s\n", f->run_id);
         printf("source    %s\n", f->source);
+        if (f->recipients)
+            printf("encrypted to %s\n", f->recipients);
         printf("export    %" PRIu64 " of %" PRIu64 " chunks of %" PRIu64
                " tables staged: %s, %s\n",
                n.n_chunks_staged, n.n_chunks, n.n_tables,

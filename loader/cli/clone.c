@@ -33,6 +33,32 @@ export_params(const struct workplace *w, struct selection *selection)
     return p;
 }
 
+/* What is staged is loaded by this very process: with a key that it makes for
+   itself, so that the others' secrets need not be here. */
+static int
+require_match(const struct workplace *w, struct err *err)
+{
+    if (age_identities_match(w->identities, w->recipients))
+        return 0;
+    err_set(err, ERR_USAGE, "no identity given is that of a recipient");
+    return err_hint(err, "This run could not be gone on with.  Give the secret "
+                         "key of one of the recipients, or none.");
+}
+
+static int
+make_keys(struct workplace *w, struct err *err)
+{
+    int r = keying_recipients(&w->recipients, w->ctx, err);
+
+    if (r || !w->recipients)
+        return r;
+    r = keying_identities(&w->identities, w->ctx, err);
+    if (!r)
+        r = w->identities ? require_match(w, err)
+                          : age_identities_new(&w->identities, err);
+    return r ? r : age_identities_generate(w->identities, w->recipients, err);
+}
+
 static int
 clone_into(struct workplace *w, struct err *err)
 {
@@ -49,12 +75,17 @@ clone_into(struct workplace *w, struct err *err)
         r = copying_confirm_load(w, err);
     if (r)
         return r;
+    r = make_keys(w, err);
+    if (r)
+        return r;
     from = export_params(w, selection);
     r = export_begin(&x, &from, w->dir, w->catalog, err);
     if (r)
         return r;
     to = copying_load_params(w, export_facts(x));
-    r = copying_note_retention(w, err);
+    r = copying_open_keys(w, export_facts(x), err);
+    if (!r)
+        r = copying_note_retention(w, err);
     if (!r)
         r = handing_forget(w, err);
     if (!r)

@@ -6,6 +6,7 @@
 
 #include "io/printable.h"
 #include "loader/bag/seal.h"
+#include "loader/bag/staged.h"
 #include "loader/cli/confirm.h"
 
 static const enum planner_format formats[] = {
@@ -90,6 +91,8 @@ copying_export_params(const struct workplace *w, struct selection *selection)
         .plan = copying_planner_params(o),
         .selection = selection,
         .codec = codecs[o->compress],
+        .recipients = w->recipients,
+        .identities = w->identities,
         .sink = sinks[o->io],
         .jobs = o->jobs,
         .start_over = o->start_over,
@@ -120,6 +123,7 @@ copying_load_params(const struct workplace *w, const struct facts *f)
         .conninfo = o->target,
         .ledger_schema = o->ledger_schema,
         .facts = f,
+        .identities = w->identities,
         .jobs = o->jobs,
         .index_jobs = o->index_jobs,
         .no_owner = o->no_owner,
@@ -172,6 +176,33 @@ copying_note_retention(struct workplace *w, struct err *err)
         return r;
     return note(w, SEAL_LEGAL_HOLD,
                 printable(reason, sizeof reason, o->legal_hold), err);
+}
+
+/* Of a chunk, too: those of an older epoch another process has staged. */
+static int
+check_chunk_key(const struct workplace *w, struct err *err)
+{
+    struct catalog_file f = {0};
+    int r = catalog_next_file(w->catalog, &f, err);
+
+    if (!r)
+        r = staged_check_key(w->dir, f.name, w->identities, err);
+    catalog_file_clear(&f);
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+int
+copying_open_keys(struct workplace *w, const struct facts *f, struct err *err)
+{
+    int r = 0;
+
+    if (!f->recipients)
+        return 0;
+    if (!w->identities)
+        r = keying_identities(&w->identities, w->ctx, err);
+    if (!r)
+        r = staged_check_key(w->dir, facts_schema_file(f), w->identities, err);
+    return r || f->discards ? r : check_chunk_key(w, err);
 }
 
 int

@@ -6,6 +6,7 @@
  * parameters of an export and of a load.
  */
 
+#include "loader/cli/keying.h"
 #include "loader/cli/selecting.h"
 #include "loader/cli/workplace.h"
 #include "loader/handoff/vigil.h"
@@ -23,7 +24,8 @@
      OPTION_SET(max_rate) | OPTION_SET(max_replica_lag) |                      \
      OPTION_SET(max_active_sessions) | OPTION_SET(on_limit) |                  \
      OPTION_SET(max_snapshot_age) | OPTION_SET(max_wal_retained) |             \
-     OPTION_SET(profile) | OPTION_SET(retain_until) | OPTION_SET(legal_hold))
+     OPTION_SET(profile) | OPTION_SET(retain_until) | OPTION_SET(legal_hold) | \
+     KEYING_RECIPIENT_OPTIONS | KEYING_IDENTITY_OPTIONS)
 #define COPYING_LOAD_OPTIONS                                                   \
     (OPTION_SET(jobs) | OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |     \
      OPTION_SET(no_acl) | OPTION_SET(into_existing) | OPTION_SET(truncate) |   \
@@ -32,7 +34,7 @@
      OPTION_SET(before_sql) | OPTION_SET(after_sql) | OPTION_SET(yes) |        \
      OPTION_SET(roles) | OPTION_SET(publications) | OPTION_SET(no_analyze) |   \
      OPTION_SET(sequence_margin) | OPTION_SET(index_jobs) |                    \
-     OPTION_SET(on_target_full))
+     KEYING_IDENTITY_OPTIONS | OPTION_SET(on_target_full))
 /* How much is said, and how. */
 #define COPYING_TALK_OPTIONS                                                   \
     (OPTION_SET(progress) | OPTION_SET(json) | OPTION_SET(quiet) |             \
@@ -49,6 +51,10 @@ struct export_params copying_export_params(const struct workplace *w,
 /* --retain-until and --legal-hold, after the export has begun and before it is
    sealed. */
 int copying_note_retention(struct workplace *w, struct err *err);
+/* Read the identities where the run is encrypted, and look whether one of them
+   opens it: before anything is loaded. */
+int copying_open_keys(struct workplace *w, const struct facts *f,
+                      struct err *err);
 /* What a load would take away is asked for, unless --yes was given. */
 int copying_confirm_load(const struct workplace *w, struct err *err);
 /* Over the slots of the run, at --source, while the lane is at work. */

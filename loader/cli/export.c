@@ -16,6 +16,12 @@ export_into(struct workplace *w, struct err *err)
     r = selecting(&selection, w->ctx->options, err);
     if (r)
         return r;
+    r = keying_recipients(&w->recipients, w->ctx, err);
+    /* To compare the schema with that of the epochs before. */
+    if (!r && w->ctx->options->new_epoch)
+        r = keying_identities(&w->identities, w->ctx, err);
+    if (r)
+        return r;
     p = copying_export_params(w, selection);
     r = export_begin(&x, &p, w->dir, w->catalog, err);
     if (r)

@@ -17,6 +17,8 @@ load_from(struct workplace *w, struct err *err)
     if (!r)
         r = seal_check(w->dir, err);
     if (!r)
+        r = copying_open_keys(w, &f, err);
+    if (!r)
         r = loading_all(w, &f, NULL, &end, err);
     if (!r)
         r = account_copy(w, &f, "loaded", end, err);

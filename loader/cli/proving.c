@@ -5,6 +5,8 @@
 
 #include "loader/bag/catalog_json.h"
 #include "loader/bag/seal.h"
+#include "loader/bag/staged.h"
+#include "loader/cli/keying.h"
 #include "loader/cli/proving_layers.h"
 #include "loader/cli/selecting.h"
 #include "loader/source/keeper/keeper.h"
@@ -51,6 +53,24 @@ needs_files(const struct options *o)
     return o->deep || o->sample || o->layers & OPTION_LAYER_AGGREGATES;
 }
 
+/* The identities, where something encrypted will be read. */
+static int
+open_keys(struct proving *p, const struct facts *f, const struct run_dir *dir,
+          struct err *err)
+{
+    struct workplace *w = p->workplace;
+    const struct options *o = w->ctx->options;
+    int r = 0;
+
+    if (!f->recipients)
+        return 0;
+    if (!w->identities)
+        r = keying_identities(&w->identities, w->ctx, err);
+    if (r || !(needs_files(o) || o->drift || o->layers & OPTION_LAYER_SCHEMA))
+        return r;
+    return staged_check_key(dir, facts_schema_file(f), w->identities, err);
+}
+
 static int
 require_bag(const struct facts *f, const struct run_dir *dir, int deep,
             struct err *err)
@@ -66,7 +86,7 @@ static int
 open_bag(struct proving *p, struct err *err)
 {
     const struct options *o = p->workplace->ctx->options;
-    const struct proof_side_params side = {
+    struct proof_side_params side = {
         .name = "bag",
         .stop = p->workplace->ctx->stop,
         .dir = p->workplace->dir,
@@ -74,6 +94,10 @@ open_bag(struct proving *p, struct err *err)
         .facts = &p->facts,
     };
     int r = require_bag(&p->facts, p->workplace->dir, needs_files(o), err);
+
+    if (!r)
+        r = open_keys(p, &p->facts, p->workplace->dir, err);
+    side.identities = p->workplace->identities;
 
     p->pair.is_partial = p->facts.selection && p->facts.selection[0];
     return r ? r : proof_side_open(&p->pair.at[PROOF_LEFT], &side, err);
@@ -99,6 +123,9 @@ open_other_bag(struct proving *p, struct err *err)
         r = facts_read(&p->other_facts, p->other_catalog, err);
     if (!r)
         r = require_bag(&p->other_facts, p->other_dir, needs_files(o), err);
+    if (!r)
+        r = open_keys(p, &p->other_facts, p->other_dir, err);
+    side.identities = p->workplace->identities;
     side.dir = p->other_dir;
     side.catalog = p->other_catalog;
     p->pair.is_partial = 0;

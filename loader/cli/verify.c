@@ -220,6 +220,6 @@ const struct command command_verify = {
              OPTION_SET(jobs) | OPTION_SET(max_replica_lag) |
              OPTION_SET(max_active_sessions) | OPTION_SET(on_limit) |
              OPTION_SET(max_snapshot_age) | OPTION_SET(config) |
-             SELECTING_OPTIONS | COPYING_TALK_OPTIONS,
+             KEYING_IDENTITY_OPTIONS | SELECTING_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,
 };

@@ -183,6 +183,8 @@ workplace_do(const struct command_context *ctx, enum run_dir_mode mode,
     progress_free(w.progress);
     catalog_free(w.catalog);
     run_dir_free(w.dir);
+    age_recipients_free(w.recipients);
+    age_identities_free(w.identities);
     return r;
 }
 

@@ -6,6 +6,7 @@
  * its catalogue, its progress, its log, and how it drives its lanes.
  */
 
+#include "formats/age.h"
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "loader/catalog/catalog.h"
@@ -21,6 +22,10 @@ struct workplace {
     struct catalog *catalog;
     struct progress *progress;
     struct events *events; /* NULL where nothing is done but looking */
+    /* From --recipient, --identity and the like, for commands that ask for
+       them; else NULL. */
+    struct age_recipients *recipients;
+    struct age_identities *identities;
     uint64_t begun_ms;
     const char *called; /* in accounts of it; NULL: its directory's path */
 };

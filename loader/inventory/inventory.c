@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/reader.h"
 #include "loader/bag/staged.h"
 #include "loader/inventory/inventory_sql.h"
 #include "loader/pg/copy_out.h"
@@ -19,7 +18,7 @@ enum {
 struct inventory {
     int version;
     struct session *session; /* in a COPY; NULL: it is over, or a file */
-    struct reader *file;
+    struct staged *file;
     uint64_t offset;
     uint64_t n_lines;
     /* What was read: [at, len) is still to be handed out. */
@@ -45,7 +44,7 @@ inventory_free(struct inventory *i)
         return NULL;
     if (i->session)
         copy_out_abandon(i->session);
-    reader_free(i->file);
+    staged_free(i->file);
     free(i->data);
     free(i->last);
     free(i);
@@ -72,10 +71,16 @@ inventory_of_session(struct inventory **ret, struct session *s,
 
 int
 inventory_of_run(struct inventory **ret, const struct run_dir *dir,
-                 const struct facts *f, struct err *err)
+                 const struct facts *f, const struct age_identities *with,
+                 struct err *err)
 {
+    const struct staged_document document = {
+        .dir = dir,
+        .name = facts_document_file(f, FACTS_INVENTORY),
+        .sha256 = f->documents[FACTS_INVENTORY].sha256,
+        .identities = with,
+    };
     cleanup_(inventory_freep) struct inventory *i = NULL;
-    const char *name = facts_document_file(FACTS_INVENTORY);
     int r;
 
     if (!f->documents[FACTS_INVENTORY].present)
@@ -84,8 +89,7 @@ inventory_of_run(struct inventory **ret, const struct run_dir *dir,
     if (!i)
         return err_nomem(err);
     i->version = f->version;
-    r = staged_open_document(&i->file, dir, name,
-                             f->documents[FACTS_INVENTORY].sha256, err);
+    r = staged_open_document(&i->file, &document, err);
     if (!r)
         *ret = take(i);
     return r;
@@ -144,7 +148,7 @@ read_message(struct inventory *i, struct err *err)
 static int
 read_block(struct inventory *i, struct err *err)
 {
-    const struct bytes_in *in = reader_in(i->file);
+    const struct bytes_in *in = staged_in(i->file);
     uint64_t left = in->len - i->offset;
     size_t n = left < BLOCK ? (size_t)left : BLOCK;
     int r;

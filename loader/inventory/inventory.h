@@ -21,6 +21,7 @@
  *     NEW --next--> ... --E_END--> OVER
  */
 
+#include "formats/age.h"
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "loader/catalog/facts.h"
@@ -45,10 +46,11 @@ struct inventory;
 int inventory_of_session(struct inventory **ret, struct session *s,
                          const char *with, struct err *err);
 
-/* Of a run's source, as it was exported: CATALOG_E_NONE when an older export
+/* Of a run's source, as it was exported, opened with these (NULL: none): CATALOG_E_NONE when an older export
    has not written any; ERR_CORRUPT when it is not what was written. */
 int inventory_of_run(struct inventory **ret, const struct run_dir *dir,
-                     const struct facts *f, struct err *err);
+                     const struct facts *f, const struct age_identities *with,
+                     struct err *err);
 
 struct inventory *inventory_free(struct inventory *i);
 DEFINE_CLEANUP(struct inventory *, inventory_free)
@@ -66,6 +68,7 @@ int inventory_order(const struct inventory_line *a,
                     const struct inventory_line *b);
 
 /* Write data/schema/inventory.tsv durably, over an older one, and its digest
-   into f; s sees the run's snapshot. */
+   into f; s sees the run's snapshot.  to NULL: as it is. */
 int inventory_write(const struct run_dir *dir, struct session *s,
-                    const char *with, struct facts *f, struct err *err);
+                    const char *with, const struct age_recipients *to,
+                    struct facts *f, struct err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "io/dir.h"
-#include "io/durable_file.h"
 #include "io/fd.h"
+#include "loader/bag/document.h"
 #include "loader/inventory/inventory.h"
 #include "loader/inventory/inventory_sql.h"
 #include "loader/pg/copy_out.h"
@@ -28,23 +28,23 @@ write_lines(struct session *s, const struct bytes_out *out, struct err *err)
 
 int
 inventory_write(const struct run_dir *dir, struct session *s, const char *with,
-                struct facts *f, struct err *err)
+                const struct age_recipients *to, struct facts *f,
+                struct err *err)
 {
     cleanup_(fd_closep) int data_fd = -1;
-    cleanup_(durable_file_freep) struct durable_file *file = NULL;
+    cleanup_(document_freep) struct document *file = NULL;
     int r;
 
     r = dir_open_private(&data_fd, run_dir_fd(dir), "data", 1, err);
     if (!r)
-        r = durable_file_open(&file, data_fd,
-                              facts_document_file(FACTS_INVENTORY), err);
+        r = document_open(&file, data_fd,
+                          facts_document_file(f, FACTS_INVENTORY), to, err);
     if (!r)
         r = inventory_copy(s, with, err);
     if (!r)
-        r = write_lines(s, durable_file_out(file), err);
+        r = write_lines(s, document_out(file), err);
     if (!r)
-        r = durable_file_commit(file, f->documents[FACTS_INVENTORY].sha256,
-                                err);
+        r = document_commit(file, f->documents[FACTS_INVENTORY].sha256, err);
     f->documents[FACTS_INVENTORY].present = !r;
     return r;
 }

@@ -233,7 +233,8 @@ read_bag(struct reading *g, const struct reading_range *range,
 {
     const struct proof_side *side = g->params.pair->at[range->end];
     const struct facts *f = proof_side_facts(side);
-    const struct staged_source from = {.dir = proof_side_dir(side)};
+    const struct staged_source from = {
+        .dir = proof_side_dir(side), .identities = proof_side_identities(side)};
     cleanup_(staged_freep) struct staged *file = NULL;
     cleanup_(freep) struct copy_field *fields = NULL;
     int r;

@@ -130,7 +130,8 @@ open_end(struct proof *x, int end, struct err *err)
     return proof_side_is_server(side)
                ? open_server(x, end, err)
                : inventory_of_run(&x->inventories[end], proof_side_dir(side),
-                                  proof_side_facts(side), err);
+                                  proof_side_facts(side),
+                                  proof_side_identities(side), err);
 }
 
 static int

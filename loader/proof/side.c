@@ -158,6 +158,12 @@ proof_side_dir(const struct proof_side *s)
     return s->params.dir;
 }
 
+const struct age_identities *
+proof_side_identities(const struct proof_side *s)
+{
+    return s->params.identities;
+}
+
 const struct facts *
 proof_side_facts(const struct proof_side *s)
 {

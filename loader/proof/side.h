@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+#include "formats/age.h"
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/stop.h"
@@ -51,6 +52,7 @@ struct proof_side_params {
     const struct run_dir *dir;
     struct catalog *catalog;
     const struct facts *facts;
+    const struct age_identities *identities; /* NULL: none */
 };
 
 /* Connects, takes or joins the snapshot, and plans; or looks whether the bag is
@@ -83,6 +85,7 @@ struct selection *proof_side_selection(const struct proof_side *s);
 /* Of a bag; NULL of a server. */
 const struct run_dir *proof_side_dir(const struct proof_side *s);
 const struct facts *proof_side_facts(const struct proof_side *s);
+const struct age_identities *proof_side_identities(const struct proof_side *s);
 
 /* What is compared with what; borrowed by all who work on it. */
 struct proof_pair {

@@ -411,6 +411,18 @@ digest_range(struct worker *w, struct task *k, struct err *err)
     return 0;
 }
 
+/* That the table differs is known; which rows, only who has a key learns where
+   the bag is encrypted.  So this ends the search, and nothing else. */
+static int
+search(struct worker *w, struct narrow *n, struct err *err)
+{
+    int r = narrow_find(n, w->reading, err);
+
+    if (r < 0 && err->class == ERR_REFUSED)
+        err->class = ERR_DIFFERS;
+    return r;
+}
+
 static int
 work(void *arg, void *task, struct err *err)
 {
@@ -428,8 +440,7 @@ work(void *arg, void *task, struct err *err)
     progress_begin(w->cell, label, k->range.n_bytes);
     if (throttle)
         throttle_enter(throttle, w->seat);
-    r = k->narrow ? narrow_find(k->narrow, w->reading, err)
-                  : digest_range(w, k, err);
+    r = k->narrow ? search(w, k->narrow, err) : digest_range(w, k, err);
     k->n_bytes = reading_n_bytes(w->reading) - before;
     if (throttle)
         throttle_leave(throttle, w->seat);

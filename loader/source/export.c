@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "loader/bag/catalog_json.h"
 #include "loader/bag/seal.h"
@@ -35,6 +36,8 @@ export_free(struct export *x)
     let_go_of_source(x);
     watch_free(x->watch);
     session_free(x->session);
+    if (x->dump_fd >= 0)
+        close(x->dump_fd);
     facts_clear(&x->facts);
     free(x);
     return NULL;
@@ -112,6 +115,7 @@ export_begin(struct export **ret, const struct export_params *p,
     if (!x)
         return err_nomem(err);
     x->params = *p;
+    x->dump_fd = -1;
     x->params.plan.selection = p->selection;
     x->dir = dir;
     x->catalog = c;
@@ -195,6 +199,7 @@ export_lane(struct export *x)
         .stop = x->params.stop,
         .lsn = x->facts.lsn,
         .codec = x->params.codec,
+        .recipients = x->params.recipients,
         .sink = x->params.sink,
         .throttle = watch_throttle(x->watch),
         .stalls = watch_stalls(x->watch),

@@ -18,7 +18,11 @@
  *                has kept that from being done
  *
  * Files of two snapshots are never mixed: a run begun again has a new id, a
- * new epoch its own tables.  Nor are two selections: going on with another one is ERR_REFUSED.
+ * new epoch its own tables.  Nor are two selections, or two sets of
+ * recipients: going on with others is ERR_REFUSED.
+ *
+ * With recipients all that holds rows or definitions is encrypted before it is
+ * written, and only who has an identity reads it again; this export does not.
  *
  * With a slot (capturing.h) the source's tables are planned twice: to publish
  * them, and in the slot's snapshot, which must show the same.  When a run is
@@ -30,6 +34,7 @@
  * are dropped.
  */
 
+#include "formats/age.h"
 #include "formats/frame.h"
 #include "io/cleanup.h"
 #include "io/err.h"
@@ -52,6 +57,9 @@ struct export_params {
     struct planner_params plan;
     struct selection *selection; /* what of it; not prepared; or NULL: all */
     enum frame_codec codec;
+    const struct age_recipients *recipients; /* NULL: files are as they are */
+    const struct age_identities
+        *identities; /* for a new epoch alone, or NULL */
     enum sink_choice sink;
     unsigned jobs;
     int start_over; /* with a new snapshot, whatever is staged */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "io/staged_file.h"
+#include "loader/bag/staged.h"
 #include "loader/catalog/copy_sql.h"
 #include "loader/pg/copy_out.h"
 #include "loader/pg/session.h"
@@ -29,8 +30,9 @@ struct worker {
     struct buffer_pool *pool;
     struct sink *sink;
     struct chunk_writer *writer;
-    size_t largest;     /* message on this connection, in bytes */
-    char label[160];    /* what is at hand, for people */
+    struct age_encoder *encoder; /* NULL: files are as they are */
+    size_t largest;              /* message on this connection, in bytes */
+    char label[160];             /* what is at hand, for people */
     uint64_t silent_ms; /* so long nothing of it has come; 0: it comes */
 };
 
@@ -42,6 +44,7 @@ worker_free(struct worker *w)
     if (!w)
         return NULL;
     session_free(w->session);
+    age_encoder_free(w->encoder);
     chunk_writer_free(w->writer);
     sink_free(w->sink);
     buffer_pool_free(w->pool);
@@ -90,6 +93,8 @@ open_worker(void *arg, unsigned index, struct progress_cell *cell, void **ret,
         r = sink_choice_open(&w->sink, lane->sink, w->pool, index, err);
     if (!r)
         r = chunk_writer_new(&w->writer, err);
+    if (!r && lane->recipients)
+        r = age_encoder_new(&w->encoder, err);
     if (!r)
         r = join_snapshot(w, err);
     if (!r)
@@ -209,6 +214,28 @@ hint_about_locks(struct err *err)
     return -1;
 }
 
+/* From where rows are written they go to the disk, encrypted or not. */
+static int
+begin_file(struct worker *w, const struct chunk_head *head,
+           const struct bytes_out *out, struct err *err)
+{
+    int r = 0;
+
+    if (w->encoder) {
+        r = age_encoder_begin(w->encoder, w->lane->recipients, out, err);
+        out = age_encoder_out(w->encoder);
+    }
+    return r ? r : chunk_writer_begin(w->writer, head, out, err);
+}
+
+static int
+end_file(struct worker *w, struct chunk_totals *ret, struct err *err)
+{
+    int r = chunk_writer_end(w->writer, ret, err);
+
+    return r || !w->encoder ? r : age_encoder_end(w->encoder, err);
+}
+
 static int
 copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
            struct err *err)
@@ -229,7 +256,7 @@ copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
     sql = copy_sql_out(w->session, k->table, &range);
     if (!sql)
         return err_nomem(err);
-    r = chunk_writer_begin(w->writer, &head, staged_file_out(file), err);
+    r = begin_file(w, &head, staged_file_out(file), err);
     if (!r)
         r = begin(w, sql, err);
     free(sql);
@@ -239,14 +266,15 @@ copy_chunk(struct worker *w, struct catalog_chunk *k, struct staged_file *file,
     /* The keeper's locks may have been lost for a moment. */
     if (!r && k->table->kind == CATALOG_TABLE)
         r = fingerprint_check(w->session, k->table, err);
-    return r ? r : chunk_writer_end(w->writer, &k->totals, err);
+    return r ? r : end_file(w, &k->totals, err);
 }
 
 /* What the chunk's file is called, and the directory that it is in. */
 static int
-name_file(struct run_dir *dir, struct catalog_chunk *k, int *ret_dir_fd,
-          struct err *err)
+name_file(const struct export_lane *lane, struct catalog_chunk *k,
+          int *ret_dir_fd, struct err *err)
 {
+    const char *encrypted = lane->recipients ? STAGED_ENCRYPTED : "";
     const struct catalog_table *t = k->table;
     char table[RUN_DIR_NAME];
     int n;
@@ -254,19 +282,21 @@ name_file(struct run_dir *dir, struct catalog_chunk *k, int *ret_dir_fd,
     run_dir_table_name(table, t->id, t->name);
     free(k->file);
     if (t->kind == CATALOG_TABLE)
-        n = asprintf(&k->file, "tables/%s/%" PRIu64 "%s", table, k->id,
+        n = asprintf(&k->file, "tables/%s/%" PRIu64 "%s%s", table, k->id,
                      t->format == COPY_BINARY ? EXPORT_TASK_BINARY
-                                              : EXPORT_TASK_TEXT);
+                                              : EXPORT_TASK_TEXT,
+                     encrypted);
     else
-        n = asprintf(&k->file, "large-objects/%" PRIu64 "%s.copy.lz4", k->id,
-                     t->kind == CATALOG_LARGE_OBJECTS ? "" : "-metadata");
+        n = asprintf(&k->file, "large-objects/%" PRIu64 "%s.copy.lz4%s", k->id,
+                     t->kind == CATALOG_LARGE_OBJECTS ? "" : "-metadata",
+                     encrypted);
     if (n < 0) {
         k->file = NULL;
         return err_nomem(err);
     }
     return t->kind == CATALOG_TABLE
-               ? run_dir_open_table(dir, table, ret_dir_fd, err)
-               : run_dir_open_large_objects(dir, ret_dir_fd, err);
+               ? run_dir_open_table(lane->dir, table, ret_dir_fd, err)
+               : run_dir_open_large_objects(lane->dir, ret_dir_fd, err);
 }
 
 static int
@@ -277,7 +307,7 @@ stage_chunk(struct worker *w, struct catalog_chunk *k, struct err *err)
     struct staged_file_seal seal;
     int r;
 
-    r = name_file(w->lane->dir, k, &p.dir_fd, err);
+    r = name_file(w->lane, k, &p.dir_fd, err);
     if (r)
         return r;
     p.name = strrchr(k->file, '/') + 1;

@@ -4,13 +4,14 @@
 /*
  * Export lane: a task is a chunk, a worker a session in the snapshot.
  *
- *     COPY out -> rows, digest -> frames -> registered buffers -> O_DIRECT
- *     writes -> commit of the file -> row in the catalogue
+ *     COPY out -> rows, digest -> frames (-> encryption) -> registered
+ *     buffers -> O_DIRECT writes -> commit of the file -> row in the catalogue
  *
  * Memory of a worker: EXPORT_LANE_BUFFERS pieces for writing, one frame of
  * rows, and what libpq needs for the largest row: its buffer, which grows by
  * doubling and never shrinks, and a copy of the row.  So a connection on which
  * a large row has come is closed after its chunk, and its memory is free.
+ * Where files are encrypted it is a MB more.
  *
  * A row too large to be read as text: the whole table goes over to binary,
  * where its types allow that, and is staged from its beginning; chunks of one
@@ -18,6 +19,7 @@
  * Else the table fails, and the error names the row.
  */
 
+#include "formats/age.h"
 #include "formats/frame.h"
 #include "io/throttle.h"
 #include "loader/catalog/catalog.h"
@@ -38,6 +40,7 @@ struct export_lane {
     unsigned char run[16];
     uint64_t lsn;
     enum frame_codec codec;
+    const struct age_recipients *recipients; /* NULL: files are as they are */
     enum sink_choice sink;
     uint64_t look_ms;          /* when the keeper is looked at next; its own */
     struct throttle *throttle; /* NULL: as fast as can be */

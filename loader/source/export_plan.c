@@ -18,7 +18,8 @@ write_inventory(struct export *x, struct facts *now, struct err *err)
 {
     cleanup_(freep) char *gone = left_out_gone(x->params.selection);
 
-    return gone ? inventory_write(x->dir, x->session, gone, now, err)
+    return gone ? inventory_write(x->dir, x->session, gone,
+                                  x->params.recipients, now, err)
                 : err_nomem(err);
 }
 
@@ -45,7 +46,8 @@ find_changes(struct export *x, struct changes *ret, struct err *err)
 {
     cleanup_(freep) char *gone = left_out_gone(x->params.selection);
     struct inventory_comparison c = {.tell = note_change, .arg = ret};
-    int r = gone ? inventory_of_run(&c.left, x->dir, &x->facts, err)
+    int r = gone ? inventory_of_run(&c.left, x->dir, &x->facts,
+                                    x->params.identities, err)
                  : err_nomem(err);
 
     if (!r)
@@ -83,6 +85,8 @@ dump_schema(struct export *x, const struct keeper_look *keeper,
         .snapshot = keeper->snapshots[0],
         .session = x->session,
         .selection = x->params.selection,
+        .file = facts_schema_file(now),
+        .recipients = x->params.recipients,
         .publications = x->params.plan.publications,
         .stop = x->params.stop,
     };
@@ -93,7 +97,7 @@ dump_schema(struct export *x, const struct keeper_look *keeper,
     if (!r)
         r = write_inventory(x, now, err);
     if (!r)
-        r = schema_dump(x->dir, &p, err);
+        r = schema_dump(x->dir, &p, &x->dump_fd, err);
     return progress_phase_end(x->params.progress, r, err);
 }
 
@@ -110,7 +114,7 @@ export_plan(struct export *x, const struct keeper_look *keeper,
     if (!r)
         r = planner_run(&x->params.plan, x->session, x->catalog, err);
     if (!r && x->params.roles)
-        r = roles_write(x->dir, x->session, now, err);
+        r = roles_write(x->dir, x->session, x->params.recipients, now, err);
     if (progress_phase_end(x->params.progress, r, err))
         return r;
     return dump_schema(x, keeper, now, err);
@@ -120,11 +124,17 @@ int
 export_write_down(struct export *x, const struct keeper_look *keeper,
                   struct facts *now, struct err *err)
 {
+    const struct schema_text_params text = {
+        .dir = x->dir,
+        .dump_fd = x->dump_fd,
+        .recipients = x->params.recipients,
+        .stop = x->params.stop,
+    };
     int r;
 
-    r = staged_digest(x->dir, "schema.dump", now->schema_sha256, err);
+    r = staged_digest(x->dir, facts_schema_file(now), now->schema_sha256, err);
     if (!r)
-        r = schema_text(x->dir, now, x->params.stop, err);
+        r = schema_text(&text, now, err);
     if (r)
         return r;
     now->snapshot = strdup(keeper->origin);

@@ -18,6 +18,7 @@ struct export
     struct run_dir *dir;
     struct catalog *catalog;
     struct session *session;
+    int dump_fd; /* the schema's dump in memory; -1: it is a file */
     struct facts facts;
     struct export_lane lane;
     struct watch *watch;

@@ -125,6 +125,26 @@ require_same_selection(struct export *x, const struct facts *now,
                          "--start-over to throw away what is staged.");
 }
 
+static const char *
+show_recipients(const struct facts *f)
+{
+    return f->recipients ? f->recipients : "nobody";
+}
+
+/* Who is to read one half of a run must be able to read the other. */
+static int
+require_same_recipients(const struct export *x, const struct facts *now,
+                        struct err *err)
+{
+    if (strcmp(show_recipients(&x->facts), show_recipients(now)) == 0)
+        return 0;
+    err_set(err, ERR_REFUSED, "this run was begun with other recipients");
+    err_detail(err, "It is encrypted to %s; now it would be to %s.",
+               show_recipients(&x->facts), show_recipients(now));
+    return err_hint(err, "Give the recipients that it was begun with, or "
+                         "--start-over to throw away what is staged.");
+}
+
 /* Nobody's files are removed who has not said so when the run was begun. */
 static int
 require_same_use(const struct export *x, struct err *err)
@@ -141,6 +161,8 @@ export_require_same(struct export *x, const struct facts *now, struct err *err)
 {
     int r = require_same_selection(x, now, err);
 
+    if (!r)
+        r = require_same_recipients(x, now, err);
     if (!r && !x->params.new_epoch)
         r = capturing_require_same(x->params.cdc ? &x->params.capture : NULL,
                                    x->catalog, err);

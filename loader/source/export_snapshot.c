@@ -3,12 +3,12 @@
 #include <stdlib.h>
 
 #include "loader/bag/catalog_json.h"
+#include "loader/bag/document.h"
 #include "loader/bag/seal.h"
 #include "loader/catalog/large_objects.h"
 #include "loader/source/export_private.h"
 #include "loader/source/guard/pace.h"
 #include "loader/source/plan/where.h"
-#include "loader/source/roles.h"
 
 static int
 keep_nothing(void *arg, const char *name, struct err *err)
@@ -65,7 +65,7 @@ clean_up(struct export *x, struct err *err)
     if (!r)
         r = catalog_clear(x->catalog, err);
     if (!r)
-        r = roles_remove(x->dir, err);
+        r = documents_remove(x->dir, err);
     return r ? r : export_remove_staged(x, err);
 }
 

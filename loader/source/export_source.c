@@ -50,6 +50,11 @@ export_learn(struct export *x, struct facts *f, struct err *err)
                          x->session, err);
     if (r)
         return r;
+    if (x->params.recipients) {
+        f->recipients = age_recipients_text(x->params.recipients);
+        if (!f->recipients)
+            return err_nomem(err);
+    }
     f->version = session_server_version(x->session);
     f->encoding = strdup(session_encoding(x->session));
     if (!f->encoding)

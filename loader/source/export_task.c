@@ -7,6 +7,7 @@
 #include "io/clock.h"
 #include "io/dir.h"
 #include "io/fd.h"
+#include "loader/bag/staged.h"
 #include "loader/source/export_lane.h"
 #include "loader/source/keeper/keeper.h"
 
@@ -75,9 +76,10 @@ remove_text(void *arg, const char *name)
 {
     int fd = *(const int *)arg;
     struct err ignored; /* what stays is swept when the export goes on */
-    size_t n = strlen(name), m = strlen(EXPORT_TASK_TEXT);
+    const char *end = strstr(name, EXPORT_TASK_TEXT);
 
-    if (n > m && strcmp(name + n - m, EXPORT_TASK_TEXT) == 0)
+    if (end && (strcmp(end, EXPORT_TASK_TEXT) == 0 ||
+                strcmp(end, EXPORT_TASK_TEXT STAGED_ENCRYPTED) == 0))
         dir_remove(fd, name, &ignored);
     return 0;
 }

@@ -7,8 +7,8 @@
 
 #include "io/bytes.h"
 #include "io/dir.h"
-#include "io/durable_file.h"
 #include "io/fd.h"
+#include "loader/bag/document.h"
 
 /*
  * Each query gives statements, a column of one.  A statement is a DO whose
@@ -247,26 +247,25 @@ struct text {
 
 static int
 write_text(int data_fd, struct session *s, const struct text *text,
-           struct facts *f, struct err *err)
+           const struct age_recipients *to, struct facts *f, struct err *err)
 {
-    cleanup_(durable_file_freep) struct durable_file *file = NULL;
+    cleanup_(document_freep) struct document *file = NULL;
     unsigned char *sha256 = f->documents[text->document].sha256;
     int r;
 
-    r = durable_file_open(&file, data_fd, facts_document_file(text->document),
-                          err);
+    r = document_open(&file, data_fd, facts_document_file(f, text->document),
+                      to, err);
     if (!r)
-        r = write_script(s, text->head, text->queries, durable_file_out(file),
-                         err);
+        r = write_script(s, text->head, text->queries, document_out(file), err);
     if (!r)
-        r = durable_file_commit(file, sha256, err);
+        r = document_commit(file, sha256, err);
     f->documents[text->document].present = !r;
     return r;
 }
 
 int
-roles_write(const struct run_dir *dir, struct session *s, struct facts *f,
-            struct err *err)
+roles_write(const struct run_dir *dir, struct session *s,
+            const struct age_recipients *to, struct facts *f, struct err *err)
 {
     int since_16 = session_server_version(s) >= 160000;
     const char *const of_roles[] = {notes,
@@ -288,20 +287,6 @@ roles_write(const struct run_dir *dir, struct session *s, struct facts *f,
 
     r = dir_open_private(&data_fd, run_dir_fd(dir), "data", 1, err);
     for (unsigned i = 0; i < 2 && !r; i++)
-        r = write_text(data_fd, s, &texts[i], f, err);
+        r = write_text(data_fd, s, &texts[i], to, f, err);
     return r;
-}
-
-int
-roles_remove(const struct run_dir *dir, struct err *err)
-{
-    cleanup_(fd_closep) int data_fd = -1;
-    int r;
-
-    r = dir_open_private(&data_fd, run_dir_fd(dir), "data", 0, err);
-    if (r)
-        return r == DIR_E_MISSING ? 0 : r;
-    r = dir_remove(data_fd, facts_document_file(FACTS_ROLES), err);
-    return r ? r
-             : dir_remove(data_fd, facts_document_file(FACTS_DATABASE), err);
 }

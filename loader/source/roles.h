@@ -14,15 +14,14 @@
  * Predefined roles (pg_...) are not in it, nor are tablespaces.
  */
 
+#include "formats/age.h"
 #include "io/err.h"
 #include "loader/catalog/facts.h"
 #include "loader/pg/session.h"
 #include "loader/run/run_dir.h"
 
 /* Writes both durably, over older ones, and their digests into f; s is in the
-   run's snapshot. */
-int roles_write(const struct run_dir *dir, struct session *s, struct facts *f,
+   run's snapshot.  to NULL: as they are. */
+int roles_write(const struct run_dir *dir, struct session *s,
+                const struct age_recipients *to, struct facts *f,
                 struct err *err);
-
-/* Of an older snapshot. */
-int roles_remove(const struct run_dir *dir, struct err *err);

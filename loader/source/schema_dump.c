@@ -58,9 +58,10 @@ join_words(const char *const *ours, const struct left_out_options *others)
 static int
 run_dump(const struct run_dir *dir, const struct schema_dump_params *p,
          const struct left_out_options *left_out, const char *excluded,
-         struct err *err)
+         int *ret_fd, struct err *err)
 {
-    const struct tool_file file = {.dir = dir, .name = "schema.dump"};
+    const struct tool_file file = {
+        .dir = dir, .name = p->file, .to = p->recipients};
     struct tool_params tool = {.conninfo = p->conninfo, .stop = p->stop};
     cleanup_(freep) char *path = NULL;
     cleanup_(freep) char *encoding = NULL;
@@ -99,12 +100,13 @@ run_dump(const struct run_dir *dir, const struct schema_dump_params *p,
         return err_nomem(err);
     tool.path = path;
     tool.args = words;
-    return tool_file_write(&file, &tool, err);
+    return p->recipients ? tool_file_encrypt(&file, &tool, ret_fd, err)
+                         : tool_file_write(&file, &tool, err);
 }
 
 int
 schema_dump(const struct run_dir *dir, const struct schema_dump_params *p,
-            struct err *err)
+            int *ret_fd, struct err *err)
 {
     struct left_out_options left_out = {0};
     cleanup_(freep) char *excluded = NULL;
@@ -114,7 +116,7 @@ schema_dump(const struct run_dir *dir, const struct schema_dump_params *p,
     if (!r)
         r = left_out_dump_options(p->selection, p->session, &left_out, err);
     if (!r)
-        r = run_dump(dir, p, &left_out, excluded, err);
+        r = run_dump(dir, p, &left_out, excluded, ret_fd, err);
     left_out_options_clear(&left_out);
     return r;
 }

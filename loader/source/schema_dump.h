@@ -6,6 +6,7 @@
  * in the custom format, definitions only.
  */
 
+#include "formats/age.h"
 #include "io/err.h"
 #include "io/stop.h"
 #include "loader/pg/session.h"
@@ -18,9 +19,13 @@ struct schema_dump_params {
     struct session *session;           /* in that snapshot */
     const struct selection *selection; /* prepared, or NULL: all */
     int publications;                  /* these, too */
+    const char *file;                  /* its name: "schema.dump" */
+    /* NULL: as it is; else it is encrypted to them... */
+    const struct age_recipients *recipients;
     const struct stop *stop;
 };
 
-/* Writes it durably, over an older one. */
+/* Writes it durably, over an older one.  ...and *ret_fd, the caller's, is the
+   plain dump in memory, for a child to open by its number. */
 int schema_dump(const struct run_dir *dir, const struct schema_dump_params *p,
-                struct err *err);
+                int *ret_fd, struct err *err);

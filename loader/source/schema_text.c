@@ -17,13 +17,12 @@ enum { HELP_MAX = 64 << 10 };
 
 struct text {
     enum facts_document document;
-    const char *name;
     const char *section;
 };
 
 static const struct text texts[] = {
-    {FACTS_PRE_DATA, "pre-data.sql", "--section=pre-data"},
-    {FACTS_POST_DATA, "post-data.sql", "--section=post-data"},
+    {FACTS_PRE_DATA, "--section=pre-data"},
+    {FACTS_POST_DATA, "--section=post-data"},
 };
 
 /* A random key would make each file another one. */
@@ -46,8 +45,14 @@ knows_restrict_key(const char *tool, const struct stop *stop, int *ret,
     return 0;
 }
 
+static const char *
+base_name(const char *path)
+{
+    return strrchr(path, '/') + 1;
+}
+
 static int
-write_texts(const struct run_dir *dir, struct tool_params *p,
+write_texts(const struct schema_text_params *text, struct tool_params *p,
             const char *const options[2], struct facts *f, struct err *err)
 {
     const char *args[] = {NULL, "--file=-", options[0], options[1], NULL};
@@ -55,14 +60,18 @@ write_texts(const struct run_dir *dir, struct tool_params *p,
 
     p->args = args;
     for (size_t i = 0; i < sizeof texts / sizeof *texts && !r; i++) {
-        const struct tool_file file = {
-            .dir = dir, .folder = "schema", .name = texts[i].name};
         enum facts_document d = texts[i].document;
+        const struct tool_file file = {
+            .dir = text->dir,
+            .folder = "schema",
+            .name = base_name(facts_document_file(f, d)),
+            .to = text->recipients,
+        };
 
         args[0] = texts[i].section;
         r = tool_file_write(&file, p, err);
         if (!r)
-            r = staged_digest(dir, facts_document_file(d),
+            r = staged_digest(text->dir, facts_document_file(f, d),
                               f->documents[d].sha256, err);
         f->documents[d].present = !r;
     }
@@ -70,29 +79,32 @@ write_texts(const struct run_dir *dir, struct tool_params *p,
 }
 
 int
-schema_text(const struct run_dir *dir, struct facts *f, const struct stop *stop,
+schema_text(const struct schema_text_params *text, struct facts *f,
             struct err *err)
 {
     char key[sizeof "--restrict-key=" + 2 * sizeof f->schema_sha256];
     char dump[64];
     const char *const with_key[2] = {key, dump}, *const plain[2] = {dump, NULL};
-    struct tool_params p = {.stop = stop};
+    struct tool_params p = {.stop = text->stop};
     cleanup_(fd_closep) int fd = -1;
     cleanup_(freep) char *tool = NULL;
     int keyed = 0, r;
 
     r = tool_find_for_schema(&tool, "pg_restore", f->version / 10000, err);
     if (!r)
-        r = knows_restrict_key(tool, stop, &keyed, err);
+        r = knows_restrict_key(tool, text->stop, &keyed, err);
     if (r)
         return r;
     /* Not close-on-exec: the child opens it by this number. */
-    fd = openat(run_dir_fd(dir), "data/schema.dump", O_RDONLY | O_NOFOLLOW);
-    if (fd < 0)
+    if (text->dump_fd < 0)
+        fd = openat(run_dir_fd(text->dir), "data/schema.dump",
+                    O_RDONLY | O_NOFOLLOW);
+    if (text->dump_fd < 0 && fd < 0)
         return err_sys(err, errno, "could not open \"data/schema.dump\"");
-    snprintf(dump, sizeof dump, "/proc/self/fd/%d", fd);
+    snprintf(dump, sizeof dump, "/proc/self/fd/%d",
+             fd < 0 ? text->dump_fd : fd);
     strcpy(key, "--restrict-key=");
     hex_encode(key + strlen(key), f->schema_sha256, sizeof f->schema_sha256);
     p.path = tool;
-    return write_texts(dir, &p, keyed ? with_key : plain, f, err);
+    return write_texts(text, &p, keyed ? with_key : plain, f, err);
 }

@@ -10,12 +10,20 @@
  * the dump can know it.
  */
 
+#include "formats/age.h"
 #include "io/err.h"
 #include "io/stop.h"
 #include "loader/catalog/facts.h"
 #include "loader/run/run_dir.h"
 
+struct schema_text_params {
+    const struct run_dir *dir;
+    int dump_fd; /* of schema_dump(); -1: of the file */
+    const struct age_recipients *recipients; /* NULL: as they are */
+    const struct stop *stop;
+};
+
 /* Writes both durably, over older ones, and their digests into f, where the
    server's version and the dump's digest stand. */
-int schema_text(const struct run_dir *dir, struct facts *f,
-                const struct stop *stop, struct err *err);
+int schema_text(const struct schema_text_params *p, struct facts *f,
+                struct err *err);

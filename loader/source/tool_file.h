@@ -6,6 +6,7 @@
  * RUN/data/ that gets its name when all of it is on disk.
  */
 
+#include "formats/age.h"
 #include "io/err.h"
 #include "loader/pg/tool.h"
 #include "loader/run/run_dir.h"
@@ -14,6 +15,7 @@ struct tool_file {
     const struct run_dir *dir;
     const char *folder; /* below data/, made when missing; NULL: data/ itself */
     const char *name;
+    const struct age_recipients *to; /* NULL: as it is; or else encrypted */
 };
 
 /* Run the program to its end (its stdout_fd is set here), over an older file.
@@ -21,3 +23,8 @@ struct tool_file {
    it. */
 int tool_file_write(const struct tool_file *f, struct tool_params *p,
                     struct err *err);
+
+/* The same for what is encrypted: the program writes into memory, whose
+   descriptor is *ret_fd, for a child to open by its number. */
+int tool_file_encrypt(const struct tool_file *f, struct tool_params *p,
+                      int *ret_fd, struct err *err);

@@ -173,7 +173,10 @@ restore_schema(struct load *x, struct err *err)
         .dir = x->dir,
         .catalog = x->catalog,
         .stop = x->params.stop,
+        .file = facts_schema_file(x->params.facts),
         .sha256 = x->params.facts->schema_sha256,
+        .in_memory = x->params.facts->recipients != NULL,
+        .identities = x->params.identities,
         .major = x->params.facts->version / 10000,
         .target_major = session_server_version(x->session) / 10000,
         .no_owner = x->params.no_owner,
@@ -380,6 +383,8 @@ set_up_lane(struct load *x)
         .settle_arg = x,
         .mourn = mourn,
     };
+    if (!x->lane.source.identities)
+        x->lane.source.identities = x->params.identities;
     memcpy(x->lane.run, f->run, sizeof x->lane.run);
 }
 

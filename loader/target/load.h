@@ -38,6 +38,8 @@ struct load_params {
     const struct facts *facts; /* of the run */
     /* Where its chunks come from; NULL: the run directory. */
     const struct staged_source *source;
+    /* That open what is encrypted; NULL: none. */
+    const struct age_identities *identities;
     unsigned jobs;       /* at most: see budget.h */
     unsigned index_jobs; /* of these, for what comes after rows; 0: all */
     int no_owner;

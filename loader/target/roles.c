@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/reader.h"
 #include "loader/bag/staged.h"
 
 enum {
@@ -18,20 +17,21 @@ static int
 read_script(const struct load_lane *lane, const struct facts *f,
             enum facts_document d, char **ret, struct err *err)
 {
-    cleanup_(reader_freep) struct reader *file = NULL;
-    char path[64];
+    const struct staged_document script = {
+        .dir = lane->dir,
+        .name = facts_document_file(f, d),
+        .sha256 = f->documents[d].sha256,
+        .identities = lane->source.identities,
+    };
+    cleanup_(staged_freep) struct staged *file = NULL;
     int r;
 
     if (!f->documents[d].present) {
         err_set(err, ERR_REFUSED, "the run holds no roles");
         return err_hint(err, "They are exported with --roles.");
     }
-    r = staged_check(lane->dir, facts_document_file(d), f->documents[d].sha256,
-                     err);
-    snprintf(path, sizeof path, "data/%s", facts_document_file(d));
-    if (!r)
-        r = reader_open(&file, run_dir_fd(lane->dir), path, err);
-    return r ? r : reader_text(file, SCRIPT_MAX, ret, NULL, err);
+    r = staged_open_document(&file, &script, err);
+    return r ? r : bytes_in_text(staged_in(file), SCRIPT_MAX, ret, NULL, err);
 }
 
 /* The script has noted them; nothing when it was not run now. */

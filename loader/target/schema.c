@@ -127,21 +127,22 @@ schema_passed_publications(const struct schema *s)
 int
 schema_open(struct schema **ret, const struct schema_params *p, struct err *err)
 {
+    const struct staged_document dump = {
+        .dir = p->dir,
+        .name = p->file,
+        .sha256 = p->sha256,
+        .identities = p->identities,
+    };
     cleanup_(schema_freep) struct schema *s = NULL;
     int r;
 
-    r = staged_check(p->dir, "schema.dump", p->sha256, err);
-    if (r)
-        return r;
     s = calloc(1, sizeof *s);
     if (!s)
         return err_nomem(err);
     s->params = *p;
-    /* Not close-on-exec: the child opens it by this number. */
-    s->dump_fd =
-        openat(run_dir_fd(p->dir), "data/schema.dump", O_RDONLY | O_NOFOLLOW);
-    if (s->dump_fd < 0)
-        return err_sys(err, errno, "could not open \"data/schema.dump\"");
+    r = staged_document_fd(&s->dump_fd, &dump, err);
+    if (r)
+        return r;
     snprintf(s->dump, sizeof s->dump, "/proc/self/fd/%d", s->dump_fd);
 
     r = tool_find_for_schema(&s->tool, "pg_restore", p->major, err);
@@ -206,10 +207,13 @@ map_script(struct script *ret, int fd, struct err *err)
 static int
 unnamed_file(const struct schema *s, struct err *err)
 {
-    int fd = openat(run_dir_fd(s->params.dir), ".",
-                    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int fd = -1;
 
-    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+    if (!s->params.in_memory)
+        fd = openat(run_dir_fd(s->params.dir), ".",
+                    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 &&
+        (s->params.in_memory || errno == EOPNOTSUPP || errno == EISDIR))
         fd = memfd_create("pghaul-schema", MFD_CLOEXEC);
     if (fd < 0)
         err_sys(err, errno, "could not make a temporary file in \"%s\"",

@@ -27,15 +27,18 @@ struct schema_params {
     const struct run_dir *dir;   /* borrowed */
     struct catalog *catalog;     /* borrowed: what is left out */
     const struct stop *stop;     /* borrowed */
-    const unsigned char *sha256; /* of schema.dump */
-    int major;                   /* of the server that was dumped */
-    int target_major;            /* of the server that is loaded */
-    int no_owner;                /* objects belong to who loads */
-    int no_acl;                  /* without GRANT and REVOKE */
-    int publications;            /* those that the dump has */
+    const char *file;            /* "schema.dump" below data/ */
+    const unsigned char *sha256; /* of it */
+    int in_memory; /* what is made of it must be on no disk: it is encrypted */
+    const struct age_identities *identities; /* to open it; or NULL */
+    int major;                               /* of the server that was dumped */
+    int target_major;                        /* of the server that is loaded */
+    int no_owner;                            /* objects belong to who loads */
+    int no_acl;                              /* without GRANT and REVOKE */
+    int publications;                        /* those that the dump has */
 };
 
-/* Checks RUN/data/schema.dump and lists it.  Refused: a pg_dump that was too
+/* Checks the dump and lists it.  Refused: a pg_dump that was too
    old to say all that this target must be told. */
 int schema_open(struct schema **ret, const struct schema_params *p,
                 struct err *err);
