@@ -184,14 +184,14 @@ Test(store_object, that_was_broken_off_leaves_its_state_where_it_may)
 {
     unsigned char *data = object_store_bytes(LEN);
 
-    in_bucket("PUT partNumber=3 1 403");
+    in_bucket("POST uploadId 1 403");
     cr_assert_eq(write_out(data, LEN, scratch_path), -1);
     cr_assert_eq(err.class, ERR_SERVER);
     cr_assert_eq(object_store_count("DELETE", ""), 0);
     ok(write_out(data, LEN, scratch_path));
-    /* Of the three parts, two were there. */
+    /* All parts were there. */
     cr_assert_eq(object_store_count("PUT", "partNumber=1&"), 1);
-    cr_assert_eq(object_store_count("PUT", "partNumber=2&"), 1);
+    cr_assert_eq(object_store_count("PUT", "partNumber=3&"), 1);
     cr_assert_str_eq(object_store_run("ls %s", scratch_path), "");
     free(data);
 }
