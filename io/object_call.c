@@ -43,6 +43,8 @@ on_header(char *line, size_t one, size_t len, void *arg)
     TAKE(a->etag, "etag");
     TAKE(a->checksum_sha256, "x-amz-checksum-sha256");
     TAKE(a->encryption, "x-amz-server-side-encryption");
+    TAKE(a->lock_mode, "x-amz-object-lock-mode");
+    TAKE(a->legal_hold, "x-amz-object-lock-legal-hold");
     TAKE(a->upload_tag, "x-amz-meta-upload-tag");
     TAKE(a->last_modified, "last-modified");
     TAKE(call->date, "date");

@@ -80,7 +80,9 @@ struct object_answer {
     char etag[256];
     char encryption[64];      /* how it lies there */
     char checksum_sha256[64]; /* in base64, as the store has computed it */
-    char upload_tag[64];      /* what was given as x-amz-meta-upload-tag */
+    char lock_mode[32];
+    char legal_hold[8];
+    char upload_tag[64]; /* what was given as x-amz-meta-upload-tag */
     char last_modified[64];
     char *text; /* what is no part of an object; never NULL */
     size_t text_len;

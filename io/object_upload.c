@@ -9,6 +9,7 @@
 
 #include "io/fd.h"
 #include "io/object.h"
+#include "io/object_lock.h"
 #include "io/object_multipart.h"
 #include "io/object_state.h"
 #include "io/object_text.h"
@@ -508,6 +509,8 @@ object_upload_commit(struct object_upload *u, struct err *err)
                        u->filling ? u->filling->len : 0, u->replace, err);
     if (!r)
         r = check_len(u, err);
+    if (!r)
+        r = object_lock_ensure(u->client, u->key, err);
     u->state = r ? BROKEN : COMMITTED;
     if (!r && u->state_path)
         object_state_remove(u->state_path);
