@@ -164,6 +164,10 @@ add_hint(struct object_call *call, const struct complaint *c)
     else if (is(c, "SignatureDoesNotMatch") || is(c, "InvalidAccessKeyId"))
         err_hint(&call->err, "The access key or its secret is not the store's, "
                              "or the store is not what AWS_ENDPOINT_URL says.");
+    else if (!*c->code && call->answer.status == 403)
+        err_hint(&call->err, "Either the access key or its secret is not the "
+                             "store's, or they do not allow to read and list "
+                             "(s3:GetObject, s3:ListBucket).");
     else if (is(c, "ExpiredToken"))
         err_hint(&call->err, "The temporary keys have expired: get others.");
     else if (is(c, "NoSuchBucket"))

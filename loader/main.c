@@ -21,6 +21,7 @@
 #include "io/stop.h"
 #include "loader/cli/command.h"
 #include "loader/cli/help.h"
+#include "loader/cli/objects.h"
 
 /* For the signal handler, which can be given nothing. */
 static struct stop *stop;
@@ -174,6 +175,8 @@ run_command(const struct command *c, int argc, char **argv, struct err *err)
         help_command(stdout, c);
         return 0;
     }
+    if (objects_choose(&options, err) < 0)
+        return -1;
     r = c->run(&(struct command_context){c, &options, stop, &told}, err);
     if (r < 0 && options.json && !told && err->class != ERR_DIFFERS &&
         err->class != c->verdict)

@@ -268,7 +268,12 @@ make_volume(struct creating *x, struct archive_created *ret, unsigned i,
     int split = x->params->volume_size > 0;
     cleanup_(freep) char *name = split ? volumes_name(x->params->where, i + 1)
                                        : strdup(x->params->where);
-    const struct store_out_params p = {.where = name, .expected_len = v->len};
+    const struct store_out_params p = {
+        .where = name,
+        .expected_len = v->len,
+        .state_dir = run_dir_path(x->params->dir),
+        .stop = x->params->stop,
+    };
     int r;
 
     if (!name)

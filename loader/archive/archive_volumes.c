@@ -24,6 +24,7 @@ add_store(struct archive_in *a, struct store_in *store, struct err *err)
         return err_nomem(err);
     }
     a->stores = grown;
+    store->stop = a->params.stop;
     a->stores[a->n_stores++] = store;
     return 0;
 }

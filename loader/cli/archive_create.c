@@ -11,6 +11,7 @@
 #include "loader/archive/attestation.h"
 #include "loader/bag/seal.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/objects.h"
 #include "loader/progress/quantity.h"
 #include "loader/run/audit.h"
 
@@ -129,9 +130,13 @@ const struct command command_archive_create = {
         "the chunks, and an index.  Every file is checked against the "
         "manifest on its way.  The same run gives the same bytes.\n\n"
         "--output is the name of the archive, which must not exist, or - for "
-        "standard output.  With --volume-size it is split into NAME.001.tar, "
+        "standard output, or s3://BUCKET/KEY: an object of a store that speaks "
+        "S3 "
+        "(the manual says how it is reached).  With --volume-size it is split "
+        "into NAME.001.tar, "
         "NAME.002.tar and so on, each a tar of whole files.",
     .requires = OPTION_SET(dir) | OPTION_SET(output),
-    .takes = OPTION_SET(volume_size) | COPYING_TALK_OPTIONS,
+    .takes =
+        OPTION_SET(volume_size) | OBJECTS_PUT_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,
 };

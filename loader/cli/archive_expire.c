@@ -6,6 +6,7 @@
 
 #include "io/printable.h"
 #include "loader/cli/command.h"
+#include "loader/cli/objects.h"
 
 static const char *const fates[] = {
     [ARCHIVE_EXPIRED] = "expired",
@@ -84,6 +85,7 @@ const struct command command_archive_expire = {
     .operands = "FILE...",
     .min_operands = 1,
     .max_operands = 10000,
-    .takes = OPTION_SET(dry_run) | OPTION_SET(json) | OPTION_SET(quiet),
+    .takes = OBJECTS_OPTIONS | OPTION_SET(dry_run) | OPTION_SET(json) |
+             OPTION_SET(quiet),
     .run = run,
 };

@@ -9,6 +9,7 @@
 #include "loader/bag/by_hand.h"
 #include "loader/cli/archiving.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/objects.h"
 #include "loader/progress/quantity.h"
 
 /* How it gets into a table; the caller frees.  NULL: no memory. */
@@ -104,6 +105,6 @@ const struct command command_archive_extract = {
     .min_operands = 2,
     .max_operands = 2,
     .requires = OPTION_SET(output),
-    .takes = OPTION_SET(progress) | OPTION_SET(quiet),
+    .takes = OBJECTS_OPTIONS | OPTION_SET(progress) | OPTION_SET(quiet),
     .run = run,
 };

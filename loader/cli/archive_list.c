@@ -6,6 +6,7 @@
 #include "formats/manifest.h"
 #include "io/printable.h"
 #include "loader/cli/archiving.h"
+#include "loader/cli/objects.h"
 #include "loader/progress/quantity.h"
 
 /* What is told of a table. */
@@ -155,6 +156,6 @@ const struct command command_archive_list = {
     .operands = "FILE",
     .min_operands = 1,
     .max_operands = 1,
-    .takes = OPTION_SET(json) | OPTION_SET(quiet),
+    .takes = OBJECTS_OPTIONS | OPTION_SET(json) | OPTION_SET(quiet),
     .run = run,
 };

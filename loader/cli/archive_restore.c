@@ -4,6 +4,7 @@
 #include "loader/cli/archiving.h"
 #include "loader/cli/copying.h"
 #include "loader/cli/loading.h"
+#include "loader/cli/objects.h"
 
 static int
 restore(struct archiving *a, struct workplace *w, struct err *err)
@@ -47,6 +48,7 @@ const struct command command_archive_restore = {
     .min_operands = 1,
     .max_operands = 1,
     .requires = OPTION_SET(target),
-    .takes = OPTION_SET(dir) | COPYING_LOAD_OPTIONS | COPYING_TALK_OPTIONS,
+    .takes = OPTION_SET(dir) | OBJECTS_OPTIONS | COPYING_LOAD_OPTIONS |
+             COPYING_TALK_OPTIONS,
     .run = run,
 };

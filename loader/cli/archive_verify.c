@@ -11,6 +11,7 @@
 #include "loader/archive/attestation.h"
 #include "loader/cli/archiving.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/objects.h"
 #include "loader/progress/quantity.h"
 
 enum { HEX = 65 };
@@ -133,6 +134,7 @@ const struct command command_archive_verify = {
     .operands = "FILE",
     .min_operands = 1,
     .max_operands = 1,
-    .takes = OPTION_SET(deep) | OPTION_SET(part) | COPYING_TALK_OPTIONS,
+    .takes = OPTION_SET(deep) | OPTION_SET(part) | OBJECTS_OPTIONS |
+             COPYING_TALK_OPTIONS,
     .run = run,
 };
