@@ -114,8 +114,10 @@ ROLLBACK;
 """,
 }
 
+# The rows of "hashed" may lie in other partitions: the hash of an enum's value
+# is another one in each database.
 TABLES = ["accounts", "branches", "journal", "docs", "parts_1", "parts_2",
-          "hashed_0", "hashed_1", "bare", "used"]
+          "hashed", "bare", "used"]
 
 INVARIANTS = {
     "money": "SELECT (SELECT sum(balance) FROM accounts) + (SELECT sum(balance)"
@@ -177,7 +179,7 @@ def fingerprint(conninfo, table):
                "SET search_path = public; SELECT count(*) || ' ' ||"
                " coalesce(sum(hashtextextended(t::text, 1)::numeric), 0) || ' '"
                f" || coalesce(sum(hashtextextended(t::text, 2)::numeric), 0)"
-               f" FROM ONLY {table} AS t")
+               f" FROM {table} AS t")
 
 
 class Run:
@@ -293,7 +295,9 @@ class Run:
         left = sql(self.source, "SELECT count(*) FROM pg_replication_slots"
                                 " WHERE database = current_database()")
         left += sql(self.source, "SELECT count(*) FROM pg_publication")
-        left += sql(self.target, "SELECT count(*) FROM pg_subscription")
+        left += sql(self.target, "SELECT count(*) FROM pg_subscription JOIN"
+                                 " pg_database d ON d.oid = subdbid"
+                                 " WHERE datname = current_database()")
         if left != "000":
             raise Failed(f"slots, publications, subscriptions left: {left}")
 

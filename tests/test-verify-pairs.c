@@ -324,3 +324,33 @@ Test(verify_pairs, options_that_name_no_two_are_refused)
                        "--sample", "0%");
     moves_assert_says(run, 2, "invalid value");
 }
+
+Test(verify_pairs, of_any_two_a_report_can_be_had)
+{
+    const char *a = server_database("only"), *b = server_database("only");
+    const char *report = moves_path(server_tmp_dir(), "report");
+    static const char table[] =
+        "CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 100) AS i";
+    struct server_run run;
+
+    server_sql(a, table);
+    server_sql(b, table);
+    run = moves_pghaul("verify", "--source", a, "--target", b, "--report",
+                       report);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_not_null(strstr(run.output, "report.html"), "%s", run.output);
+    run = moves_pghaul("report", "--dir", report, "--json");
+    cr_assert_not_null(strstr(run.output, "\"verdict\": \"equal\""), "%s",
+                       run.output);
+    server_sql(b, "DELETE FROM t WHERE id = 7");
+    run = moves_pghaul("verify", "--source", a, "--target", b, "--report",
+                       report, "--quiet");
+    cr_assert_eq(run.status, 1, "%s", run.errors);
+    run = moves_pghaul("report", "--dir", report, "--json");
+    cr_assert_not_null(strstr(run.output, "1 of 1 tables is not the same on"),
+                       "%s", run.output);
+    run = server_run(
+        (const char *const[]){"grep", "-c", "report of a comparison",
+                              moves_path(report, "report.html"), NULL});
+    cr_assert_eq(run.status, 0);
+}

@@ -6,6 +6,7 @@
 #include "formats/hex.h"
 #include "io/printable.h"
 #include "loader/cli/config.h"
+#include "loader/cli/options_json.h"
 #include "loader/cli/proving_layers.h"
 #include "loader/cli/reporting.h"
 #include "loader/progress/portrait.h"
@@ -97,24 +98,79 @@ log_servers(const struct workplace *w, const struct proof_pair *pair,
     return r;
 }
 
+/* ---- a directory of its own ---- */
+
+static int
+open_own(struct recording *r, struct err *err)
+{
+    const struct workplace *w = r->workplace;
+    struct workplace *own = &r->own;
+    int e;
+
+    *own = (struct workplace){.ctx = w->ctx, .progress = w->progress};
+    e = run_dir_open(&own->dir, w->ctx->options->report, RUN_DIR_CREATE, err);
+    if (!e)
+        e = catalog_open(&own->catalog, own->dir, 1, err);
+    if (!e)
+        e = events_open(&own->events, run_dir_fd(own->dir), err);
+    if (e)
+        return e;
+    progress_log(own->progress, own->events);
+    events_begin(own->events, "verify", PGHAUL_VERSION,
+                 options_json(w->ctx->options));
+    return 0;
+}
+
+static void
+close_own(struct recording *r)
+{
+    if (r->own.events)
+        progress_log(r->own.progress, r->workplace->events);
+    events_free(r->own.events);
+    catalog_free(r->own.catalog);
+    run_dir_free(r->own.dir);
+    r->own = (struct workplace){0};
+}
+
+static struct workplace *
+place_of(struct recording *r)
+{
+    return r->own.dir ? &r->own : r->workplace;
+}
+
+/* ---- begin ---- */
+
+static int
+is_wanted(const struct workplace *w)
+{
+    const struct options *o = w->ctx->options;
+
+    return o->report || (w->dir && run_dir_mode(w->dir) != RUN_DIR_LOOK &&
+                         o->target && proving_layers_has_rows(o));
+}
+
 int
 recording_begin(struct recording *r, struct workplace *w, const struct facts *f,
                 const struct proof_pair *pair, struct err *err)
 {
     const struct options *o = w->ctx->options;
-    int e = log_servers(w, pair, err);
+    int e;
 
     r->workplace = w;
-    if (e || !w->dir || run_dir_mode(w->dir) == RUN_DIR_LOOK || !o->target ||
-        !proving_layers_has_rows(o))
+    e = o->report ? open_own(r, err) : 0;
+    if (!e)
+        e = log_servers(place_of(r), pair, err);
+    if (e || !is_wanted(w))
         return e;
-    return proof_record_open(&r->record, w->dir, head(f, pair, o), err);
+    return proof_record_open(&r->record, place_of(r)->dir,
+                             head(r->own.dir ? &r->none : f, pair, o), err);
 }
 
 void
 recording_clear(struct recording *r)
 {
     r->record = proof_record_free(r->record);
+    close_own(r);
 }
 
 /* ---- what is told ---- */
@@ -167,15 +223,18 @@ keep(struct recording *r, const struct facts *f, const struct err *why,
      struct err *err)
 {
     const struct options *o = r->workplace->ctx->options;
+    const struct workplace *w = place_of(r);
     char path[PRINTABLE_SIZE(1024)];
     int e;
 
+    if (r->own.events)
+        events_end(r->own.events, why);
     e = proof_record_end(r->record, why, err);
     if (!e)
-        e = reporting_write(r->workplace, f, err);
+        e = reporting_write(w, r->own.dir ? &r->none : f, err);
     if (!e && !o->json && !o->quiet)
         printf("report in \"%s/report.html\"\n",
-               printable(path, sizeof path, run_dir_path(r->workplace->dir)));
+               printable(path, sizeof path, run_dir_path(w->dir)));
     return e;
 }
 

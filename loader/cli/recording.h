@@ -2,9 +2,12 @@
 #pragma once
 
 /*
- * Recording: what a verification of a run's target finds is kept in the run
- * directory (loader/proof/record.h), besides being told to whom it concerns,
- * and at its end the run's report is made of it.
+ * Recording: what a verification finds is kept, besides being told to whom it
+ * concerns, and at its end a report is made of it (loader/proof/record.h).
+ *
+ * That of a run's target is kept in the run directory.  That of any other two
+ * is kept where --report says, in a directory of the same sort, which holds
+ * nothing but that.
  *
  *     begin --listener--> end --> clear
  */
@@ -16,13 +19,15 @@
 
 struct recording {               /* begins as {0} */
     struct workplace *workplace; /* borrowed */
+    struct workplace own;        /* of --report; dir is NULL: the run's */
+    struct facts none;           /* of no run */
     struct proof_record *record; /* NULL: none is kept */
     struct proof_listener to;
 };
 
 /*
- * Nothing is kept unless rows of the target are compared, with the run's
- * directory as ours.  The servers go into the log, too.
+ * Without --report nothing is kept unless rows of the target are compared, with
+ * the run's directory as ours.  The servers go into the log, too.
  */
 int recording_begin(struct recording *r, struct workplace *w,
                     const struct facts *f, const struct proof_pair *pair,

@@ -215,11 +215,12 @@ const struct command command_verify = {
     .takes = OPTION_SET(target) | OPTION_SET(dir) | OPTION_SET(source) |
              OPTION_SET(other_dir) | OPTION_SET(deep) | OPTION_SET(sample) |
              OPTION_SET(show) | OPTION_SET(repair_sql) | OPTION_SET(accept) |
-             OPTION_SET(layers) | OPTION_SET(distinct) | OPTION_SET(drift) |
-             OPTION_SET(no_owner) | OPTION_SET(no_acl) | OPTION_SET(max_rate) |
-             OPTION_SET(jobs) | OPTION_SET(max_replica_lag) |
-             OPTION_SET(max_active_sessions) | OPTION_SET(on_limit) |
-             OPTION_SET(max_snapshot_age) | OPTION_SET(config) |
-             KEYING_IDENTITY_OPTIONS | SELECTING_OPTIONS | COPYING_TALK_OPTIONS,
+             OPTION_SET(layers) | OPTION_SET(distinct) | OPTION_SET(report) |
+             OPTION_SET(drift) | OPTION_SET(no_owner) | OPTION_SET(no_acl) |
+             OPTION_SET(max_rate) | OPTION_SET(jobs) |
+             OPTION_SET(max_replica_lag) | OPTION_SET(max_active_sessions) |
+             OPTION_SET(on_limit) | OPTION_SET(max_snapshot_age) |
+             OPTION_SET(config) | KEYING_IDENTITY_OPTIONS | SELECTING_OPTIONS |
+             COPYING_TALK_OPTIONS,
     .run = run,
 };

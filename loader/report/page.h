@@ -18,6 +18,8 @@ struct page {
 extern const char *const page_style[];
 
 /* page_head.c */
+/* Nothing was copied: any two were compared. */
+int page_is_comparison(const struct page *p);
 void page_verdict(struct page *p);
 void page_sides(struct page *p);
 void page_rules(struct page *p);

@@ -116,6 +116,12 @@ figures(struct page *p)
     fputs("</dl>\n", p->to);
 }
 
+int
+page_is_comparison(const struct page *p)
+{
+    return p->r->params.facts->state == FACTS_NEW && p->r->proved.is_there;
+}
+
 void
 page_verdict(struct page *p)
 {
@@ -123,9 +129,10 @@ page_verdict(struct page *p)
     const struct facts *f = r->params.facts;
     const struct look *look = &looks[r->verdict];
 
-    fputs("<div class=\"top\"><span><b>pghaul</b> report of a run</span>"
-          "<span>",
-          p->to);
+    fprintf(p->to,
+            "<div class=\"top\"><span><b>pghaul</b> report of a %s</span>"
+            "<span>",
+            page_is_comparison(p) ? "comparison" : "run");
     html_time(p->to, r->made_at);
     fprintf(p->to,
             " UTC</span></div>\n<header class=\"verdict %s\"><h1>"
@@ -239,6 +246,24 @@ target(struct page *p)
     fputs("</dl></div>\n", p->to);
 }
 
+/* One of any two, as the proof names it. */
+static void
+compared(struct page *p, const char *which)
+{
+    const json_t *side = json_object_get(p->r->proved.head, which);
+
+    fputs("<div class=\"side\"><h3>", p->to);
+    html_text(p->to, lines_text(side, "name"));
+    fputs("</h3><p class=\"who\">", p->to);
+    html_text(p->to, lines_text(side, "database"));
+    fputs("</p><dl class=\"t\">", p->to);
+    where_terms(p, side);
+    page_term(p, "PostgreSQL", lines_text(side, "server_version"));
+    if (!*lines_text(side, "host"))
+        page_term(p, "What", lines_text(side, "what"));
+    fputs("</dl></div>\n", p->to);
+}
+
 static void
 say_what_was_compared(struct page *p)
 {
@@ -263,14 +288,20 @@ page_sides(struct page *p)
     page_begin(p, "sides", "What was compared");
     say_what_was_compared(p);
     fputs("<div class=\"sides\">", p->to);
-    source(p);
+    if (page_is_comparison(p))
+        compared(p, "left");
+    else
+        source(p);
     fputs(
         "<div class=\"arrow\" aria-hidden=\"true\"><svg viewBox=\"0 0 28 12\">"
         "<path d=\"M1 6h24M20 1.5L25.5 6 20 10.5\" fill=\"none\" "
         "stroke=\"currentColor\" stroke-width=\"1.5\" "
         "stroke-linecap=\"round\" stroke-linejoin=\"round\"/></svg></div>",
         p->to);
-    target(p);
+    if (page_is_comparison(p))
+        compared(p, "right");
+    else
+        target(p);
     fputs("</div>\n", p->to);
     page_end(p);
 }

@@ -118,6 +118,10 @@ put_sums(struct page *p, uint64_t n_left_out)
 {
     const struct report_sums *s = &p->r->sums;
 
+    if (page_is_comparison(p)) {
+        fputs("</tbody></table></div>\n", p->to);
+        return;
+    }
     fputs("</tbody>\n<tfoot><tr><th scope=\"row\">", p->to);
     html_number(p->to, s->n_tables);
     fprintf(p->to, " table%s", s->n_tables == 1 ? "" : "s");

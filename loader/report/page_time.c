@@ -142,7 +142,7 @@ page_slowest(struct page *p, struct err *err)
     struct slowest s = {.to = p->to};
     int r;
 
-    if (p->r->history.n == 0 || p->r->sums.n_lines < 2)
+    if (p->r->history.n == 0 || p->r->sums.n_lines < 2 || page_is_comparison(p))
         return 0;
     page_begin(p, "slowest", "Tables that took longest");
     fputs(

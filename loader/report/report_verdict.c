@@ -54,13 +54,13 @@ static int
 is_stale(const struct report *r)
 {
     const struct history *h = &r->history;
+    const char *run = r->params.facts->run_id;
 
     for (unsigned i = 0; i < h->n; i++)
         if (h->commands[i].last_at > proved_begun_at(&r->proved) &&
             changes_the_copy(&h->commands[i]))
             return 1;
-    return strcmp(lines_text(r->proved.head, "run"), r->params.facts->run_id) !=
-           0;
+    return strcmp(lines_text(r->proved.head, "run"), run ? run : "") != 0;
 }
 
 /* ---- with a proof ---- */
