@@ -521,3 +521,65 @@ Test(archive, merkle_root_is_of_the_lines_of_the_manifest)
         ".splitlines()).hex())' >root && grep -q \"^Merkle-Root: $(cat root)$\""
         " run/bag-info.txt");
 }
+
+Test(archive, drill_restores_compares_and_leaves_nothing_but_its_report)
+{
+    const char *target = server_conninfo("target");
+    struct server_run run;
+
+    archive();
+    setenv("target", target, 1);
+    must("$pghaul archive drill shop.tar --target \"$target\" -q");
+    must("sha256sum --quiet -c shop.tar.drill-*.sha256 && python3 -c '\n"
+         "import glob, json\n"
+         "o = json.load(open(glob.glob(\"shop.tar.drill-*Z.json\")[0]))\n"
+         "assert o[\"right\"] and o[\"rows\"] > 30000, o'");
+    must("grep -q '\"did\":\"drilled\"' shop.tar.attestations.jsonl");
+    cr_assert_str_eq(server_value(target, "SELECT count(*) FROM pg_database"
+                                          " WHERE datname LIKE '%drill%'"),
+                     "0");
+    must("cp shop.tar bad.tar && set -- $(tail -c 1536 bad.tar | grep -a "
+         "^index |"
+         " head -1) && at=$(tail -c +$(($2 + 1)) bad.tar | grep -a"
+         " data/tables/ | head -1 | cut -d' ' -f1) && printf xyz |"
+         " dd of=bad.tar bs=1 seek=$((at + 500)) conv=notrunc status=none");
+    run = shell("$pghaul archive drill bad.tar --target \"$target\" -q");
+    moves_assert_says(run, 4, "is damaged");
+    must("grep -q '\"right\": false' bad.tar.drill-*Z.json");
+    cr_assert_str_eq(server_value(target, "SELECT count(*) FROM pg_database"
+                                          " WHERE datname LIKE '%drill%'"),
+                     "0");
+}
+
+/* openssl makes the keys and is the judge. */
+Test(archive, signature_is_what_openssl_takes)
+{
+    const char *source = server_database("source");
+    struct server_run run;
+
+    server_sql(source, "CREATE TABLE a (i int)");
+    moves_export(source, path("run"));
+    must("for k in k l; do openssl genpkey -algorithm ed25519 -out $k &&"
+         " openssl pkey -in $k -pubout -out $k.pub; done; chmod 600 k &&"
+         " $pghaul archive create --dir run -o a.tar --sign-key k -q &&"
+         " tar -xf a.tar tagmanifest-sha256.txt && openssl pkeyutl -verify"
+         " -pubin -inkey k.pub -rawin -in tagmanifest-sha256.txt"
+         " -sigfile a.tar.sig && $pghaul archive verify a.tar"
+         " --public-key k.pub -q");
+    run = shell("$pghaul archive verify a.tar --public-key l.pub");
+    moves_assert_says(run, 4, "is not right");
+    must("printf x | dd of=a.tar.sig bs=1 seek=9 conv=notrunc status=none");
+    run = shell("$pghaul archive verify a.tar --public-key k.pub");
+    moves_assert_says(run, 4, "is not right");
+    must("rm a.tar.sig");
+    run = shell("$pghaul archive verify a.tar --public-key k.pub");
+    moves_assert_says(run, 4, "there is no signature");
+    must("chmod 644 k");
+    run = shell("$pghaul archive create --dir run -o a.tar --sign-key k");
+    moves_assert_says(run, 6, "others may read the key");
+    run = shell("$pghaul archive create --dir run -o b.tar --sign-key k.pub");
+    cr_assert_eq(run.status, 6, "%s", run.errors);
+    must("chmod 600 k.pub");
+    run = shell("$pghaul archive create --dir run -o b.tar --sign-key k.pub");
+    moves_assert_says(run, 2, "no private key of Ed25519");
+}

@@ -14,6 +14,7 @@
 #include "io/store.h"
 #include "loader/archive/digesting.h"
 #include "loader/archive/layout.h"
+#include "loader/archive/signing.h"
 #include "loader/archive/volumes.h"
 #include "loader/bag/seal.h"
 
@@ -26,6 +27,8 @@ struct creating {
     const struct archive_create_params *params;
     struct archive_members members;
     struct layout layout;
+    char *tags; /* tagmanifest-sha256.txt */
+    size_t tags_len;
     int64_t mtime;
     struct progress_cell *cell;
     struct digesting *digest;
@@ -41,6 +44,7 @@ creating_free(struct creating *x)
     store_out_free(x->out);
     layout_clear(&x->layout);
     archive_members_clear(&x->members);
+    free(x->tags);
     digesting_free(x->digest);
     free(x);
     return NULL;
@@ -84,19 +88,19 @@ require_seal(const struct run_dir *dir, struct err *err)
 static int
 list_members(struct creating *x, struct err *err)
 {
-    cleanup_(freep) char *tags = NULL, *info = NULL;
+    cleanup_(freep) char *info = NULL;
     char *manifest = NULL;
-    size_t len, tags_len;
+    size_t len;
     int r;
 
     r = read_text(&manifest, &len, x, archive_tags[ARCHIVE_MANIFEST], err);
     if (!r)
         r = archive_members_parse(&x->members, manifest, err);
     if (!r)
-        r = read_text(&tags, &tags_len, x, archive_tags[ARCHIVE_TAG_MANIFEST],
-                      err);
+        r = read_text(&x->tags, &x->tags_len, x,
+                      archive_tags[ARCHIVE_TAG_MANIFEST], err);
     if (!r)
-        r = archive_members_digest_tags(&x->members, tags, tags_len, err);
+        r = archive_members_digest_tags(&x->members, x->tags, x->tags_len, err);
     if (!r)
         r = read_text(&info, &len, x, archive_tags[ARCHIVE_BAG_INFO], err);
     return r ? r : archive_bag_date(info, &x->mtime, err);
@@ -327,6 +331,9 @@ create(struct creating *x, struct archive_created *ret, struct err *err)
     for (unsigned i = 0; i < x->layout.n_volumes && !r; i++)
         r = make_volume(x, ret, i, err);
     progress_finish(x->params->progress);
+    if (!r && x->params->sign_key)
+        r = signing_sign(x->params->where, x->params->sign_key, x->tags,
+                         x->tags_len, err);
     ret->n_volumes = x->layout.n_volumes;
     ret->n_members = x->members.n;
     if (!r)
@@ -342,9 +349,10 @@ archive_create(struct archive_created *ret,
     int r;
 
     *ret = (struct archive_created){0};
-    if (p->volume_size > 0 && store_is_stream(p->where))
+    if (store_is_stream(p->where) && (p->volume_size > 0 || p->sign_key))
         return err_set(err, ERR_USAGE,
-                       "volumes cannot be written to standard output");
+                       "%s cannot be written to standard output",
+                       p->sign_key ? "a signature" : "volumes");
     r = require_seal(p->dir, err);
     if (r)
         return r;

@@ -21,6 +21,7 @@ struct archive_create_params {
     const struct run_dir *dir; /* and all pointers: borrowed */
     const char *where;
     uint64_t volume_size; /* 0: not in volumes */
+    const char *sign_key; /* NULL: it is not signed */
     const struct stop *stop;
     struct progress *progress;
 };

@@ -102,6 +102,7 @@ create(struct workplace *w, struct err *err)
         .dir = w->dir,
         .where = o->output,
         .volume_size = o->volume_size,
+        .sign_key = o->sign_key,
         .stop = w->ctx->stop,
         .progress = w->progress,
     };
@@ -131,12 +132,11 @@ const struct command command_archive_create = {
         "manifest on its way.  The same run gives the same bytes.\n\n"
         "--output is the name of the archive, which must not exist, or - for "
         "standard output, or s3://BUCKET/KEY: an object of a store that speaks "
-        "S3 "
-        "(the manual says how it is reached).  With --volume-size it is split "
-        "into NAME.001.tar, "
-        "NAME.002.tar and so on, each a tar of whole files.",
+        "S3 (the manual says how it is reached).  With --volume-size it is "
+        "split into NAME.001.tar, NAME.002.tar and so on, each a tar of whole "
+        "files.  --sign-key leaves a signature in FILE.sig.",
     .requires = OPTION_SET(dir) | OPTION_SET(output),
-    .takes =
-        OPTION_SET(volume_size) | OBJECTS_PUT_OPTIONS | COPYING_TALK_OPTIONS,
+    .takes = OPTION_SET(volume_size) | OPTION_SET(sign_key) |
+             OBJECTS_PUT_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,
 };

@@ -9,6 +9,7 @@
 #include "formats/manifest.h"
 #include "io/store.h"
 #include "loader/archive/attestation.h"
+#include "loader/archive/signing.h"
 #include "loader/cli/archiving.h"
 #include "loader/cli/copying.h"
 #include "loader/cli/objects.h"
@@ -21,6 +22,19 @@ struct asking {
     struct archive_verified found;
     char bag[HEX]; /* "" until it is known */
 };
+
+static int
+check_signature(const struct archiving *a, const struct options *o,
+                struct err *err)
+{
+    const char *text;
+    size_t len;
+
+    if (!o->public_key)
+        return 0;
+    text = archive_in_tag(a->archive, ARCHIVE_TAG_MANIFEST, &len);
+    return signing_verify(a->where, o->public_key, text, len, err);
+}
 
 static int
 verify(struct archiving *a, struct workplace *w, struct err *err)
@@ -37,8 +51,10 @@ verify(struct archiving *a, struct workplace *w, struct err *err)
         .progress = w->progress,
     };
 
+    int r = check_signature(a, o, err);
+
     hex_encode(x->bag, archive_in_bag(a->archive), 32);
-    return archive_verify(&x->found, &p, err);
+    return r ? r : archive_verify(&x->found, &p, err);
 }
 
 static json_t *
@@ -55,6 +71,7 @@ result_json(const struct asking *x, const struct options *o,
         snprintf(part, sizeof part, "%u/%u", o->part.n, o->part.of);
         json_object_set_new(j, "part", json_string(part));
     }
+    json_object_set_new(j, "signed", json_boolean(o->public_key != NULL));
     json_object_set_new(j, "right", json_boolean(why == NULL));
     if (why)
         json_object_set_new(j, "because", json_string(why->message));
@@ -129,12 +146,13 @@ const struct command command_archive_verify = {
         "that the export computed.  --part 1/12 takes a twelfth of the "
         "chunks, another one with 2/12: a whole year's proof, month by "
         "month.\n\n"
+        "--public-key looks at the signature in FILE.sig first.\n\n"
         "The result is added to FILE.attestations.jsonl beside the archive.  "
         "The exit status is 4 when something is not what was written.",
     .operands = "FILE",
     .min_operands = 1,
     .max_operands = 1,
-    .takes = OPTION_SET(deep) | OPTION_SET(part) | OBJECTS_OPTIONS |
-             COPYING_TALK_OPTIONS,
+    .takes = OPTION_SET(deep) | OPTION_SET(part) | OPTION_SET(public_key) |
+             OBJECTS_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,
 };

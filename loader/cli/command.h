@@ -71,6 +71,7 @@ extern const struct command command_archive_list;
 extern const struct command command_archive_verify;
 extern const struct command command_archive_extract;
 extern const struct command command_archive_restore;
+extern const struct command command_archive_drill;
 extern const struct command command_archive_expire;
 extern const struct command command_audit_verify;
 extern const struct command command_abort;

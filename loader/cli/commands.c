@@ -20,6 +20,7 @@ const struct command *const commands[] = {
     &command_archive_verify,
     &command_archive_extract,
     &command_archive_restore,
+    &command_archive_drill,
     &command_archive_expire,
     &command_audit_verify,
     &command_abort,

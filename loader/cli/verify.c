@@ -8,6 +8,7 @@
 #include "loader/cli/recording.h"
 #include "loader/cli/repair.h"
 #include "loader/cli/verdict.h"
+#include "loader/cli/verifying.h"
 #include "loader/proof/accept.h"
 #include "loader/proof/sampling.h"
 
@@ -150,8 +151,8 @@ compare(struct workplace *w, struct proving *p, struct asked *a,
     return r;
 }
 
-static int
-verify_run(struct workplace *w, struct err *err)
+int
+verifying(struct workplace *w, struct err *err)
 {
     struct proving p = {0};
     struct asked a = {0};
@@ -180,7 +181,7 @@ run(const struct command_context *ctx, struct err *err)
     return r ? r
              : workplace_do(
                    ctx, o->source && o->target ? RUN_DIR_LOOK : RUN_DIR_OPEN,
-                   verify_run, err);
+                   verifying, err);
 }
 
 const struct command command_verify = {
