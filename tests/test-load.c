@@ -122,6 +122,44 @@ Test(load, statistics_are_gathered_of_existing_tables_and_not_when_told_so)
     cr_assert_null(server_value(target, of_whom));
 }
 
+/* What the source knew is of fewer rows: so it is seen whose they are. */
+Test(load, statistics_are_carried_over_where_pg_dump_can)
+{
+    const char *source = server_database("source"), *dir;
+    const char *target = server_database("target");
+    int carried;
+    struct server_run run;
+
+    server_sql(source,
+               "CREATE TABLE known (i int PRIMARY KEY) WITH"
+               "  (autovacuum_enabled = off);"
+               "CREATE TABLE chosen (LIKE known) WITH"
+               "  (autovacuum_enabled = off);"
+               "CREATE TABLE never (i int) WITH (autovacuum_enabled = off);"
+               "INSERT INTO known SELECT generate_series(1, 100);"
+               "INSERT INTO chosen SELECT generate_series(1, 100);"
+               "ANALYZE known, chosen;"
+               "INSERT INTO known SELECT generate_series(101, 1000);"
+               "INSERT INTO chosen SELECT generate_series(101, 1000);"
+               "INSERT INTO never SELECT generate_series(1, 50)");
+    dir = moves_path(server_tmp_dir(), "run");
+    run = moves_pghaul("export", "--source", source, "--dir", dir, "--where",
+                       "public.chosen: i > 500");
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    carried = access(moves_path(dir, "data/statistics.dump"), F_OK) == 0 &&
+              server_version(target) >= 180000;
+    run = load(target, dir);
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+    cr_assert_str_eq(server_value(target,
+                                  "SELECT string_agg(relname || ' ' ||"
+                                  " reltuples, ', ' ORDER BY relname)"
+                                  " FROM pg_class WHERE relkind = 'r' AND"
+                                  " relnamespace = 'public'::regnamespace"),
+                     carried ? "chosen 500, known 100, never 50"
+                             : "chosen 500, known 1000, never 50");
+    cr_assert_str_eq(server_value(target, of_whom), "chosen known never");
+}
+
 /* ---- connections ---- */
 
 Test(load, last_connections_are_left_to_others)

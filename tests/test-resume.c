@@ -159,7 +159,9 @@ assert_right_after(void (*disturb)(const char *target))
         if (run.status != 0)
             run = server_run(command);
         cr_assert_eq(run.status, 0, "moment %u: %s", i, run.errors);
-        moves_assert_equal(source, target);
+        moves_assert_same_schema(source, target);
+        moves_assert_same_tables(source, target);
+        moves_assert_verified(target, run_dir);
     }
 }
 

@@ -28,7 +28,7 @@ int tool_find(char **ret, const char *program, int major, struct err *err);
  * the schema "public" where these are the server's own defaults, which are
  * others since: so this finds 15 or newer where there is one.
  */
-enum { TOOL_KNOWS_PUBLIC = 15 };
+enum { TOOL_KNOWS_PUBLIC = 15, TOOL_KNOWS_STATISTICS = 18 };
 int tool_find_for_schema(char **ret, const char *program, int major,
                          struct err *err);
 

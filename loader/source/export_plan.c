@@ -76,6 +76,23 @@ require_same_schema(struct export *x, struct err *err)
                          "--start-over to throw away what is staged.");
 }
 
+/* Nobody misses them much: a load gathers its own where there are none. */
+static int
+dump_statistics(struct export *x, const struct schema_dump_params *schema,
+                struct facts *now, struct err *err)
+{
+    struct schema_dump_params p = *schema;
+    int *present = &now->documents[FACTS_STATISTICS].present;
+    int r;
+
+    p.file = facts_document_file(now, FACTS_STATISTICS);
+    r = schema_dump_statistics(x->dir, &p, present, err);
+    return r || !*present
+               ? r
+               : staged_digest(x->dir, p.file,
+                               now->documents[FACTS_STATISTICS].sha256, err);
+}
+
 static int
 dump_schema(struct export *x, const struct keeper_look *keeper,
             struct facts *now, struct err *err)
@@ -98,6 +115,8 @@ dump_schema(struct export *x, const struct keeper_look *keeper,
         r = write_inventory(x, now, err);
     if (!r)
         r = schema_dump(x->dir, &p, &x->dump_fd, err);
+    if (!r)
+        r = dump_statistics(x, &p, now, err);
     return progress_phase_end(x->params.progress, r, err);
 }
 

@@ -55,68 +55,106 @@ join_words(const char *const *ours, const struct left_out_options *others)
     return words;
 }
 
+/* What pg_dump is asked for. */
+struct dump {
+    const char *tool; /* its path */
+    const char *const *words;
+    int *ret_fd; /* for what is encrypted: see schema_dump(); or NULL */
+};
+
+enum { WORDS_MAX = 16 };
+
 static int
-run_dump(const struct run_dir *dir, const struct schema_dump_params *p,
-         const struct left_out_options *left_out, const char *excluded,
-         int *ret_fd, struct err *err)
+run_tool(const struct run_dir *dir, const struct schema_dump_params *p,
+         const struct dump *dump, const char **words, struct err *err)
 {
     const struct tool_file file = {
         .dir = dir, .name = p->file, .to = p->recipients};
-    struct tool_params tool = {.conninfo = p->conninfo, .stop = p->stop};
-    cleanup_(freep) char *path = NULL;
-    cleanup_(freep) char *encoding = NULL;
-    cleanup_(freep) const char **words = NULL;
-    int r;
+    struct tool_params tool = {.path = dump->tool,
+                               .args = words,
+                               .conninfo = p->conninfo,
+                               .stop = p->stop};
 
-    r = tool_find_for_schema(&path, "pg_dump",
-                             session_server_version(p->session) / 10000, err);
-    if (r)
-        return r;
-    if (asprintf(&encoding, "--encoding=%s", session_encoding(p->session)) < 0)
-        return err_nomem(err);
-
-    /* Sections, not --schema-only: that would leave out the refreshing of
-       materialized views.  The encoding, since PGCLIENTENCODING and the
-       role's settings would choose another than the load expects.  The limit,
-       since who waits for a stronger lock than ours waits for us, and pg_dump
-       would wait for him. */
-    words = join_words(
-        (const char *const[]){
-            "--format=custom",
-            "--section=pre-data",
-            "--section=post-data",
-            "--no-subscriptions",
-            "--no-blobs", /* their metadata are ours: they are rows */
-            "--lock-wait-timeout=30s",
-            encoding,
-            "--snapshot",
-            p->snapshot,
-            p->publications ? excluded : "--no-publications",
-            p->publications ? NULL : excluded,
-            NULL,
-        },
-        left_out);
-    if (!words)
-        return err_nomem(err);
-    tool.path = path;
-    tool.args = words;
-    return p->recipients ? tool_file_encrypt(&file, &tool, ret_fd, err)
-                         : tool_file_write(&file, &tool, err);
+    return p->recipients && dump->ret_fd
+               ? tool_file_encrypt(&file, &tool, dump->ret_fd, err)
+               : tool_file_write(&file, &tool, err);
 }
 
-int
-schema_dump(const struct run_dir *dir, const struct schema_dump_params *p,
-            int *ret_fd, struct err *err)
+/* The encoding, since PGCLIENTENCODING and the role's settings would choose
+   another than the load expects.  The limit, since who waits for a stronger
+   lock than ours waits for us, and pg_dump would wait for him. */
+static int
+run_dump(const struct run_dir *dir, const struct schema_dump_params *p,
+         const struct dump *dump, struct err *err)
 {
     struct left_out_options left_out = {0};
     cleanup_(freep) char *excluded = NULL;
+    cleanup_(freep) char *encoding = NULL;
+    cleanup_(freep) const char **words = NULL;
+    const char *ours[WORDS_MAX];
+    unsigned n = 0;
     int r;
 
     r = exclude_ledgers(&excluded, p->session, err);
     if (!r)
         r = left_out_dump_options(p->selection, p->session, &left_out, err);
+    if (!r &&
+        asprintf(&encoding, "--encoding=%s", session_encoding(p->session)) < 0)
+        r = err_nomem(err);
+    for (const char *const *w = dump->words; *w; w++)
+        ours[n++] = *w;
+    ours[n++] = "--format=custom";
+    ours[n++] = "--lock-wait-timeout=30s";
+    ours[n++] = encoding;
+    ours[n++] = "--snapshot";
+    ours[n++] = p->snapshot;
+    ours[n++] = excluded;
+    ours[n] = NULL;
+    words = r ? NULL : join_words(ours, &left_out);
     if (!r)
-        r = run_dump(dir, p, &left_out, excluded, ret_fd, err);
+        r = words ? run_tool(dir, p, dump, words, err) : err_nomem(err);
     left_out_options_clear(&left_out);
     return r;
+}
+
+/* Sections, not --schema-only: that would leave out the refreshing of
+   materialized views. */
+int
+schema_dump(const struct run_dir *dir, const struct schema_dump_params *p,
+            int *ret_fd, struct err *err)
+{
+    const char *const words[] = {
+        "--section=pre-data",
+        "--section=post-data",
+        "--no-subscriptions",
+        "--no-blobs", /* their metadata are ours: they are rows */
+        p->publications ? NULL : "--no-publications",
+        NULL,
+    };
+    struct dump dump = {.words = words, .ret_fd = ret_fd};
+    cleanup_(freep) char *path = NULL;
+    int r;
+
+    r = tool_find_for_schema(&path, "pg_dump",
+                             session_server_version(p->session) / 10000, err);
+    dump.tool = path;
+    return r ? r : run_dump(dir, p, &dump, err);
+}
+
+int
+schema_dump_statistics(const struct run_dir *dir,
+                       const struct schema_dump_params *p, int *ret_done,
+                       struct err *err)
+{
+    static const char *const words[] = {"--statistics-only", NULL};
+    int major = session_server_version(p->session) / 10000;
+    struct dump dump = {.words = words};
+    cleanup_(freep) char *path = NULL;
+    struct err ignored;
+
+    if (major < TOOL_KNOWS_STATISTICS)
+        major = TOOL_KNOWS_STATISTICS;
+    *ret_done = tool_find(&path, "pg_dump", major, &ignored) == 0;
+    dump.tool = path;
+    return *ret_done ? run_dump(dir, p, &dump, err) : 0;
 }

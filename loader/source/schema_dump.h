@@ -3,7 +3,8 @@
 
 /*
  * The schema, as pg_dump sees it in the run's snapshot: RUN/data/schema.dump,
- * in the custom format, definitions only.
+ * in the custom format, definitions only.  And what its planner knows of the
+ * rows, RUN/data/statistics.dump, where there is a pg_dump that can tell.
  */
 
 #include "formats/age.h"
@@ -29,3 +30,8 @@ struct schema_dump_params {
    plain dump in memory, for a child to open by its number. */
 int schema_dump(const struct run_dir *dir, const struct schema_dump_params *p,
                 int *ret_fd, struct err *err);
+
+/* The statistics, under the file's name; *ret_done 0: no pg_dump can. */
+int schema_dump_statistics(const struct run_dir *dir,
+                           const struct schema_dump_params *p, int *ret_done,
+                           struct err *err);

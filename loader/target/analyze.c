@@ -14,61 +14,90 @@
 
 /* ---- tables ---- */
 
-/*
- * One that others inherit from, or a partition, has its turn with the whole.
- * Which it is, only the target knows, when the time has come.
- */
+/* One that others inherit from, or a partition, has its turn with the whole.
+   Which it is, only the target knows, when the time has come. */
+#define STANDS_ALONE                                                           \
+    "NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i"                         \
+    " WHERE i.inhparent = %1$s::pg_catalog.regclass"                           \
+    "  OR i.inhrelid = %1$s::pg_catalog.regclass"                              \
+    "  AND pg_catalog.current_setting('server_version_num')::int < 180000"     \
+    "  AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = i.inhrelid" \
+    "   AND c.relispartition))"
+
+/* It was not analyzed at the source either, or has extended statistics, which
+   pg_dump does not tell. */
+#define LACKS                                                                  \
+    "EXISTS (SELECT FROM pg_catalog.pg_class c"                                \
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"                \
+    " WHERE c.oid = %1$s::pg_catalog.regclass AND (c.reltuples < 0"            \
+    "  OR c.reltuples > 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_stats s"   \
+    "   WHERE s.schemaname = n.nspname AND s.tablename = c.relname)"           \
+    "  OR EXISTS (SELECT FROM pg_catalog.pg_statistic_ext e"                   \
+    "   WHERE e.stxrelid = c.oid)))"
+
+#define IF(condition)                                                          \
+    "BEGIN IF " condition " THEN ANALYZE %3$s%2$s; END IF; END"
+
+enum when { ALONE, ALONE_AND_LACKING, LACKING };
+
+static const char *const blocks[] = {
+    [ALONE] = IF(STANDS_ALONE),
+    [ALONE_AND_LACKING] = IF(STANDS_ALONE " AND " LACKS),
+    [LACKING] = IF(LACKS),
+};
+
+/* ANALYZE of a table if that is true when the time has come. */
 static char *
-table_statement(struct session *s, const struct catalog_table *t)
+statement_if(struct session *s, enum when when, const char *name,
+             const char *only)
 {
-    cleanup_(session_freememp) char *name =
-        session_qualified(s, t->schema, t->name);
-    cleanup_(session_freememp) char *literal = NULL, *body = NULL;
+    cleanup_(session_freememp) char *literal = session_literal(s, name);
+    cleanup_(session_freememp) char *body = NULL;
     cleanup_(freep) char *code = NULL;
     char *sql = NULL;
 
-    if (name)
-        literal = session_literal(s, name);
-    if (!literal ||
-        asprintf(&code,
-                 "BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i"
-                 " WHERE i.inhparent = %s::pg_catalog.regclass"
-                 "  OR i.inhrelid = %s::pg_catalog.regclass"
-                 "  AND %d < 180000 AND EXISTS (SELECT FROM"
-                 "   pg_catalog.pg_class c WHERE c.oid = i.inhrelid"
-                 "   AND c.relispartition))"
-                 " THEN ANALYZE %s; END IF; END",
-                 literal, literal, session_server_version(s), name) < 0)
+    if (!literal || asprintf(&code, blocks[when], literal, name, only) < 0)
         return NULL;
     body = session_literal(s, code);
     return body && asprintf(&sql, "DO %s", body) >= 0 ? sql : NULL;
 }
 
+struct adder {
+    struct session *session;
+    struct catalog *catalog;
+    int lacking;
+};
+
 static int
-add_table(struct session *s, struct catalog *c, const struct catalog_table *t,
-          struct err *err)
+add_table(const struct adder *x, const struct catalog_table *t, struct err *err)
 {
+    int carried = x->lacking && !t->condition;
     char type[] = "ANALYZE";
     struct catalog_entry entry = {
         .id = -(int64_t)t->id,
-        .order = CATALOG_LAST, /* when its indexes are there */
+        /* when its indexes are there, or all else */
+        .order = carried ? CATALOG_TOGETHER : CATALOG_LAST,
         .type = type,
         .schema = t->schema,
         .name = t->name,
-        .table = t->id,
+        .table = carried ? 0 : t->id,
     };
+    cleanup_(session_freememp) char *name =
+        session_qualified(x->session, t->schema, t->name);
     int r;
 
-    entry.sql = table_statement(s, t);
+    if (name)
+        entry.sql = statement_if(x->session,
+                                 carried ? ALONE_AND_LACKING : ALONE, name, "");
     if (!entry.sql)
         return err_nomem(err);
-    r = catalog_add_entry(c, &entry, err);
+    r = catalog_add_entry(x->catalog, &entry, err);
     free(entry.sql);
     return r;
 }
 
 static int
-add_tables(struct session *s, struct catalog *c, struct err *err)
+add_tables(const struct adder *x, struct err *err)
 {
     uint64_t last = 0;
     int r;
@@ -76,10 +105,10 @@ add_tables(struct session *s, struct catalog *c, struct err *err)
     for (;;) {
         cleanup_(catalog_table_freep) struct catalog_table *t = NULL;
 
-        r = catalog_next_table(c, last, &t, err);
+        r = catalog_next_table(x->catalog, last, &t, err);
         if (r)
             return r == CATALOG_E_NONE ? 0 : r;
-        r = add_table(s, c, t, err);
+        r = add_table(x, t, err);
         if (r)
             return r;
         last = t->id;
@@ -120,6 +149,7 @@ add_tables(struct session *s, struct catalog *c, struct err *err)
 
 static const char *const others[] = {
     [ANALYZE_ALL] = "WITH RECURSIVE " TORN OTHERS,
+    [ANALYZE_LACKING] = "WITH RECURSIVE " TORN OTHERS,
     [ANALYZE_PLACES] =
         "WITH RECURSIVE " TORN ", mine AS (SELECT c.oid FROM " PLACES " p"
         " JOIN pg_catalog.pg_namespace n ON n.nspname = p.schema"
@@ -132,11 +162,6 @@ static const char *const others[] = {
 };
 
 enum { OID, SCHEMA, NAME, ONLY };
-
-struct adder {
-    struct session *session;
-    struct catalog *catalog;
-};
 
 static int
 add_other(void *arg, const PGresult *row, struct err *err)
@@ -153,11 +178,14 @@ add_other(void *arg, const PGresult *row, struct err *err)
     };
     cleanup_(session_freememp) char *name =
         session_qualified(x->session, entry.schema, entry.name);
+    const char *only = PQgetvalue(row, 0, ONLY)[0] == 't' ? "ONLY " : "";
     int r;
 
-    if (!name ||
-        asprintf(&entry.sql, "ANALYZE %s%s",
-                 PQgetvalue(row, 0, ONLY)[0] == 't' ? "ONLY " : "", name) < 0)
+    if (name && x->lacking)
+        entry.sql = statement_if(x->session, LACKING, name, only);
+    else if (name && asprintf(&entry.sql, "ANALYZE %s%s", only, name) < 0)
+        entry.sql = NULL;
+    if (!entry.sql)
         return err_nomem(err);
     r = catalog_add_entry(x->catalog, &entry, err);
     free(entry.sql);
@@ -168,8 +196,9 @@ int
 analyze_add_entries(struct session *s, struct catalog *c,
                     enum analyze_scope scope, struct err *err)
 {
-    struct adder x = {.session = s, .catalog = c};
-    int r = add_tables(s, c, err);
+    struct adder x = {
+        .session = s, .catalog = c, .lacking = scope == ANALYZE_LACKING};
+    int r = add_tables(&x, err);
 
     return r ? r : session_each(s, others[scope], add_other, &x, err);
 }

@@ -5,7 +5,9 @@
  * Analyze: statistics are no rows and no entries of pg_dump's, and nobody wants
  * a target without.
  *
- *     table        when its rows and indexes are there
+ *     table        when its rows and indexes are there; where statistics were
+ *                  carried over (carried.h) with the others, and only if it
+ *                  has none
  *     the others   partitioned tables, parents and materialized views, side by
  *                  side, when all else is there
  *
@@ -20,8 +22,10 @@
 
 /* Which of the target's partitioned tables, parents and views are meant. */
 enum analyze_scope {
-    ANALYZE_ALL,    /* all are the run's */
-    ANALYZE_PLACES, /* those above the tables of PLACES, and REFRESHED */
+    ANALYZE_ALL,     /* all are the run's */
+    ANALYZE_LACKING, /* all, but those that have statistics when all else is
+                        there, and need no others */
+    ANALYZE_PLACES,  /* those above the tables of PLACES, and REFRESHED */
 };
 
 /* What is to be done, as entries of the catalogue. */

@@ -9,6 +9,7 @@
 #include "loader/progress/portrait.h"
 #include "loader/target/analyze.h"
 #include "loader/target/budget.h"
+#include "loader/target/carried.h"
 #include "loader/target/ledger.h"
 #include "loader/target/load_lane.h"
 #include "loader/target/roles.h"
@@ -118,6 +119,28 @@ add_existing(struct load *x, struct err *err)
     return existing_add_entries(&e, x->session, err);
 }
 
+/* Those of the source, or such as are gathered here. */
+static int
+add_statistics(struct load *x, enum analyze_scope scope, struct err *err)
+{
+    const struct carried_params p = {
+        .dir = x->dir,
+        .catalog = x->catalog,
+        .facts = x->params.facts,
+        .identities = x->params.identities,
+        .stop = x->params.stop,
+        .progress = x->params.progress,
+        .target_major = session_server_version(x->session) / 10000,
+    };
+    int carried = 0, r = 0;
+
+    if (scope == ANALYZE_ALL)
+        r = carried_add_entries(&p, &carried, err);
+    return r ? r
+             : analyze_add_entries(x->session, x->catalog,
+                                   carried ? ANALYZE_LACKING : scope, err);
+}
+
 /* What waits for the data goes into the catalogue, anew for each load; schema
    is NULL when the target has its own. */
 static int
@@ -133,8 +156,7 @@ list_post_data(struct load *x, struct schema *schema, struct err *err)
     else if (!r)
         r = add_existing(x, err);
     if (!r && !x->params.no_analyze)
-        r = analyze_add_entries(x->session, x->catalog,
-                                schema ? ANALYZE_ALL : ANALYZE_PLACES, err);
+        r = add_statistics(x, schema ? ANALYZE_ALL : ANALYZE_PLACES, err);
     if (!r && x->params.roles)
         r = roles_add_database(&x->lane, x->params.facts, err);
     return r ? r : catalog_commit(x->catalog, err);
@@ -177,6 +199,7 @@ restore_schema(struct load *x, struct err *err)
         .sha256 = x->params.facts->schema_sha256,
         .in_memory = x->params.facts->recipients != NULL,
         .identities = x->params.identities,
+        .without = SCHEMA_DATA,
         .major = x->params.facts->version / 10000,
         .target_major = session_server_version(x->session) / 10000,
         .no_owner = x->params.no_owner,

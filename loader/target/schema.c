@@ -25,13 +25,14 @@ struct schema {
     char *tool;    /* path of pg_restore */
     char dump[64]; /* the archive, as a path for the child */
     int dump_fd;
-    struct toc toc[2]; /* by section */
+    struct toc toc[SCHEMA_N_SECTIONS];
     int dumped_by;     /* major version of pg_dump */
     unsigned n_passed; /* publications that nobody has asked for */
 };
 
 static const char *const section_options[] = {
     [SCHEMA_PRE_DATA] = "--section=pre-data",
+    [SCHEMA_DATA] = "--section=data",
     [SCHEMA_POST_DATA] = "--section=post-data",
 };
 
@@ -146,11 +147,10 @@ schema_open(struct schema **ret, const struct schema_params *p, struct err *err)
     snprintf(s->dump, sizeof s->dump, "/proc/self/fd/%d", s->dump_fd);
 
     r = tool_find_for_schema(&s->tool, "pg_restore", p->major, err);
-    if (!r)
-        r = list_section(s, SCHEMA_PRE_DATA, err);
-    if (!r)
-        r = list_section(s, SCHEMA_POST_DATA, err);
-    for (unsigned i = 0; i < 2 && !r; i++)
+    for (unsigned i = 0; i < SCHEMA_N_SECTIONS && !r; i++)
+        if (i != p->without)
+            r = list_section(s, i, err);
+    for (unsigned i = 0; i < SCHEMA_N_SECTIONS && !r; i++)
         r = mark_left_out(s, &s->toc[i], err);
     if (!r)
         r = check_public(s, err);
@@ -166,8 +166,8 @@ schema_free(struct schema *s)
         return NULL;
     if (s->dump_fd > 0)
         close(s->dump_fd);
-    toc_free(&s->toc[0]);
-    toc_free(&s->toc[1]);
+    for (unsigned i = 0; i < SCHEMA_N_SECTIONS; i++)
+        toc_free(&s->toc[i]);
     free(s->tool);
     free(s);
     return NULL;

@@ -21,7 +21,13 @@
 
 struct schema;
 
-enum schema_section { SCHEMA_PRE_DATA, SCHEMA_POST_DATA };
+/* The schema has nothing in the second, statistics nothing in the first. */
+enum schema_section {
+    SCHEMA_PRE_DATA,
+    SCHEMA_DATA,
+    SCHEMA_POST_DATA,
+    SCHEMA_N_SECTIONS
+};
 
 struct schema_params {
     const struct run_dir *dir;   /* borrowed */
@@ -31,14 +37,15 @@ struct schema_params {
     const unsigned char *sha256; /* of it */
     int in_memory; /* what is made of it must be on no disk: it is encrypted */
     const struct age_identities *identities; /* to open it; or NULL */
-    int major;                               /* of the server that was dumped */
-    int target_major;                        /* of the server that is loaded */
-    int no_owner;                            /* objects belong to who loads */
-    int no_acl;                              /* without GRANT and REVOKE */
-    int publications;                        /* those that the dump has */
+    enum schema_section without; /* the file has nothing in this one */
+    int major;                   /* of the server that was dumped */
+    int target_major;            /* of the server that is loaded */
+    int no_owner;                /* objects belong to who loads */
+    int no_acl;                  /* without GRANT and REVOKE */
+    int publications;            /* those that the dump has */
 };
 
-/* Checks the dump and lists it.  Refused: a pg_dump that was too
+/* Checks the file and lists it.  Refused: a pg_dump that was too
    old to say all that this target must be told. */
 int schema_open(struct schema **ret, const struct schema_params *p,
                 struct err *err);

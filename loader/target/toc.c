@@ -213,8 +213,9 @@ read_comment(const char *at, const char *end, struct toc_entry *e)
         if (line_begins(line, "-- Dependencies: ")) {
             e->dependencies.at = line.at + strlen("-- Dependencies: ");
             e->dependencies.len = line.len - strlen("-- Dependencies: ");
-        } else if (line_begins(line, "-- Name: ")) {
-            e->name = member(line, "-- Name: ", "; Type: ");
+        } else if (line_begins(line, "-- Name: ") ||
+                   line_begins(line, "-- Statistics for Name: ")) {
+            e->name = member(line, "Name: ", "; Type: ");
             e->type = member(line, "; Type: ", "; Schema: ");
             e->schema = member(line, "; Schema: ", "; Owner: ");
         } else if (!line_begins(line, "-- ")) {
