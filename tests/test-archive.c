@@ -583,3 +583,32 @@ Test(archive, signature_is_what_openssl_takes)
     run = shell("$pghaul archive create --dir run -o b.tar --sign-key k.pub");
     moves_assert_says(run, 2, "no private key of Ed25519");
 }
+
+Test(archive, of_an_encrypted_run_is_read_by_who_has_the_key)
+{
+    const char *source = server_database("source"), *target = new_target();
+    struct server_run run;
+
+    setenv("source", source, 1);
+    server_sql(source, "CREATE TABLE a (i int, t text);"
+                       "INSERT INTO a SELECT i, md5(i::text)"
+                       " FROM generate_series(1, 4000) AS i");
+    must("age-keygen -o key 2>/dev/null && chmod 600 key && $pghaul export"
+         " --source \"$source\" --dir run --recipient $(age-keygen -y key)"
+         " --profile archive -q && $pghaul archive create --dir run -o a.tar -q"
+         " && $pghaul archive verify a.tar -q && $pghaul archive list a.tar");
+    run = shell("$pghaul archive verify --deep a.tar");
+    moves_assert_says(run, 6, "no identity");
+    run = shell("$pghaul archive restore a.tar --target \"$target\"");
+    moves_assert_says(run, 6, "no identity");
+    must("$pghaul archive verify --deep a.tar --identity key -q && cat a.tar |"
+         " $pghaul archive verify --deep - --identity key -q");
+    must(
+        "test $($pghaul archive extract a.tar a -o - --identity key -q | wc -l)"
+        " -eq 4000 && $pghaul archive extract a.tar a -o x --identity key -q"
+        " && lz4 -tq x/*.text.lz4");
+    must("cat a.tar | $pghaul archive restore - --target \"$target\" --identity"
+         " key -q");
+    cr_assert_str_eq(server_fingerprint(target, "a"),
+                     server_fingerprint(source, "a"));
+}

@@ -158,18 +158,30 @@ put_rows(struct extracting *x, const struct catalog_chunk *k, struct err *err)
 
 /* ---- as files ---- */
 
+/* Without what says that it is encrypted: it is not any more. */
+static char *
+plain_name(const struct catalog_chunk *k)
+{
+    const char *name = strrchr(k->file, '/') + 1, *end = strstr(name, ".age");
+
+    return end ? strndup(name, (size_t)(end - name)) : strdup(name);
+}
+
 static int
 put_file(struct extracting *x, const struct catalog_chunk *k,
          const struct bytes_in *in, struct err *err)
 {
     enum { PIECE = BYTES_OUT_MIN_MAX };
     cleanup_(durable_file_freep) struct durable_file *file = NULL;
-    const char *name = strrchr(k->file, '/') + 1;
+    cleanup_(freep) char *name = plain_name(k);
     const struct bytes_out *out;
     unsigned char *room;
     size_t n;
-    int r = durable_file_open(&file, x->dir_fd, name, err);
+    int r;
 
+    if (!name)
+        return err_nomem(err);
+    r = durable_file_open(&file, x->dir_fd, name, err);
     if (r)
         return r;
     out = durable_file_out(file);
@@ -266,7 +278,8 @@ prepare(struct extracting *x, struct err *err)
     if (!r)
         r = digester_new(&x->digester, err);
     if (!r)
-        r = archive_source_new(&x->source, x->params->archive, err);
+        r = archive_source_new(&x->source, x->params->archive,
+                               x->params->identities, err);
     if (!r && x->params->dir)
         r = dir_open_private(&x->dir_fd, AT_FDCWD, x->params->dir, 1, err);
     return r;

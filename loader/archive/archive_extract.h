@@ -24,6 +24,7 @@ struct archive_extract_params { /* all borrowed */
     struct catalog *catalog;
     const struct facts *facts;
     const struct catalog_table *table;
+    const struct age_identities *identities; /* NULL: none */
     const char *dir; /* of the files; made when missing.  NULL: a stream */
     FILE *stream;
     const struct stop *stop;

@@ -212,7 +212,7 @@ static const struct staged_source_ops pipe_ops = {
 
 int
 archive_source_new(struct archive_source **ret, struct archive_in *a,
-                   struct err *err)
+                   const struct age_identities *identities, struct err *err)
 {
     const struct archive_members *all = archive_in_members(a);
     struct archive_source *s = calloc(1, sizeof *s);
@@ -223,6 +223,7 @@ archive_source_new(struct archive_source **ret, struct archive_in *a,
     s->staged = (struct staged_source){
         .ops = archive_in_is_forward(a) ? &pipe_ops : &view_ops,
         .arg = s,
+        .identities = identities,
     };
     while (s->next < all->n && all->all[s->next].chunk == 0)
         s->next++;

@@ -15,8 +15,10 @@
 
 struct archive_source;
 
-/* a is borrowed, its documents were walked. */
+/* a is borrowed, its documents were walked; so are the identities, which may be
+   NULL. */
 int archive_source_new(struct archive_source **ret, struct archive_in *a,
+                       const struct age_identities *identities,
                        struct err *err);
 struct archive_source *archive_source_free(struct archive_source *s);
 DEFINE_CLEANUP(struct archive_source *, archive_source_free)

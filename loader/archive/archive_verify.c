@@ -63,6 +63,7 @@ check_rows(struct verifying *v, const struct archive_member *m,
            const struct bytes_in *in, struct err *err)
 {
     cleanup_(catalog_chunk_freep) struct catalog_chunk *k = NULL;
+    cleanup_(staged_freep) struct staged *s = NULL;
     int r = catalog_find_chunk(v->params->catalog, m->chunk, &k, err);
 
     if (r == CATALOG_E_NONE ||
@@ -70,7 +71,9 @@ check_rows(struct verifying *v, const struct archive_member *m,
         return err_set(err, ERR_CORRUPT, "\"%s\" is no chunk of its catalogue",
                        m->path);
     if (!r)
-        r = staged_begin_in(v->reader, in, k, v->params->facts->run, err);
+        r = staged_open_checked(&s, in, k->file, v->params->identities, err);
+    if (!r)
+        r = staged_begin(v->reader, s, k, v->params->facts->run, err);
     return r ? r : read_rows(v, k, err);
 }
 

@@ -25,6 +25,7 @@ struct archive_verify_params {
     /* With deep, out of the archive's own documents. */
     struct catalog *catalog;
     const struct facts *facts;
+    const struct age_identities *identities; /* NULL: none */
     struct progress *progress;
 };
 

@@ -317,17 +317,26 @@ staged_free(struct staged *s)
 }
 
 int
-staged_begin(struct chunk_reader *reader, const struct staged *s,
-             const struct catalog_chunk *k, const unsigned char run[16],
-             struct err *err)
+staged_open_checked(struct staged **ret, const struct bytes_in *in,
+                    const char *name, const struct age_identities *identities,
+                    struct err *err)
 {
-    return staged_begin_in(reader, s->in, k, run, err);
+    cleanup_(staged_freep) struct staged *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s)
+        return err_nomem(err);
+    s->in = in;
+    r = decrypt(s, name, identities, err);
+    if (!r)
+        *ret = take(s);
+    return r;
 }
 
 int
-staged_begin_in(struct chunk_reader *reader, const struct bytes_in *in,
-                const struct catalog_chunk *k, const unsigned char run[16],
-                struct err *err)
+staged_begin(struct chunk_reader *reader, const struct staged *s,
+             const struct catalog_chunk *k, const unsigned char run[16],
+             struct err *err)
 {
     struct chunk_head head = {
         .chunk = k->id,
@@ -339,7 +348,7 @@ staged_begin_in(struct chunk_reader *reader, const struct bytes_in *in,
     int r;
 
     memcpy(head.run, run, sizeof head.run);
-    r = chunk_reader_begin(reader, in, err);
+    r = chunk_reader_begin(reader, s->in, err);
     if (r)
         return r;
     head.codec = chunk_reader_head(reader)->codec; /* any will do */

@@ -95,7 +95,9 @@ int staged_document_fd(int *ret_fd, const struct staged_document *d,
 int staged_begin(struct chunk_reader *r, const struct staged *s,
                  const struct catalog_chunk *k, const unsigned char run[16],
                  struct err *err);
-/* The same for bytes that somebody else has checked. */
-int staged_begin_in(struct chunk_reader *r, const struct bytes_in *in,
-                    const struct catalog_chunk *k, const unsigned char run[16],
-                    struct err *err);
+/* Bytes that somebody else has checked, and keeps; name says whether they are
+   encrypted. */
+int staged_open_checked(struct staged **ret, const struct bytes_in *in,
+                        const char *name,
+                        const struct age_identities *identities,
+                        struct err *err);

@@ -14,6 +14,7 @@
 #include "loader/archive/attestation.h"
 #include "loader/cli/archiving.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/keying.h"
 #include "loader/cli/loading.h"
 #include "loader/cli/objects.h"
 #include "loader/cli/verifying.h"
@@ -209,11 +210,14 @@ restore(struct drill *d, struct workplace *w, struct err *err)
 {
     cleanup_(archive_source_freep) struct archive_source *s = NULL;
     enum account_end end;
-    int r = archive_source_new(&s, d->archiving.archive, err);
+    int r = copying_open_keys(w, &d->archiving.facts, err);
 
+    if (!r)
+        r = archive_source_new(&s, d->archiving.archive, w->identities, err);
     if (!r)
         r = loading_all(w, &d->archiving.facts, archive_source_staged(s), &end,
                         err);
+    d->archiving.options.quiet = 1; /* its report is gone with the directory */
     if (!r)
         r = verifying(w, err);
     return r ? r : workplace_check_skips(w, err);
@@ -296,8 +300,8 @@ const struct command command_archive_drill = {
     .min_operands = 1,
     .max_operands = 1,
     .requires = OPTION_SET(target),
-    .takes = OBJECTS_OPTIONS | OPTION_SET(jobs) | OPTION_SET(ledger_schema) |
-             OPTION_SET(no_owner) | OPTION_SET(no_acl) | OPTION_SET(progress) |
-             OPTION_SET(quiet),
+    .takes = OBJECTS_OPTIONS | KEYING_IDENTITY_OPTIONS | OPTION_SET(jobs) |
+             OPTION_SET(ledger_schema) | OPTION_SET(no_owner) |
+             OPTION_SET(no_acl) | OPTION_SET(progress) | OPTION_SET(quiet),
     .run = run,
 };

@@ -9,6 +9,7 @@
 #include "loader/bag/by_hand.h"
 #include "loader/cli/archiving.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/keying.h"
 #include "loader/cli/objects.h"
 #include "loader/progress/quantity.h"
 
@@ -77,6 +78,9 @@ extract(struct archiving *a, struct workplace *w, struct err *err)
 
     p.table = t;
     if (!r)
+        r = copying_open_keys(w, &a->facts, err);
+    p.identities = w->identities;
+    if (!r)
         r = archive_extract(&x, &p, err);
     return r ? r : tell(a, w, t, &x, err);
 }
@@ -105,6 +109,7 @@ const struct command command_archive_extract = {
     .min_operands = 2,
     .max_operands = 2,
     .requires = OPTION_SET(output),
-    .takes = OBJECTS_OPTIONS | OPTION_SET(progress) | OPTION_SET(quiet),
+    .takes = OBJECTS_OPTIONS | KEYING_IDENTITY_OPTIONS | OPTION_SET(progress) |
+             OPTION_SET(quiet),
     .run = run,
 };

@@ -11,8 +11,10 @@ restore(struct archiving *a, struct workplace *w, struct err *err)
 {
     cleanup_(archive_source_freep) struct archive_source *s = NULL;
     enum account_end end;
-    int r = archive_source_new(&s, a->archive, err);
+    int r = copying_open_keys(w, &a->facts, err);
 
+    if (!r)
+        r = archive_source_new(&s, a->archive, w->identities, err);
     if (!r)
         r = loading_all(w, &a->facts, archive_source_staged(s), &end, err);
     if (!r)

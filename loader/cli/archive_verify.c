@@ -12,6 +12,7 @@
 #include "loader/archive/signing.h"
 #include "loader/cli/archiving.h"
 #include "loader/cli/copying.h"
+#include "loader/cli/keying.h"
 #include "loader/cli/objects.h"
 #include "loader/progress/quantity.h"
 
@@ -41,7 +42,7 @@ verify(struct archiving *a, struct workplace *w, struct err *err)
 {
     struct asking *x = (struct asking *)a;
     const struct options *o = w->ctx->options;
-    const struct archive_verify_params p = {
+    struct archive_verify_params p = {
         .archive = a->archive,
         .deep = o->deep,
         .part = o->part.n,
@@ -53,6 +54,9 @@ verify(struct archiving *a, struct workplace *w, struct err *err)
 
     int r = check_signature(a, o, err);
 
+    if (!r && o->deep)
+        r = copying_open_keys(w, &a->facts, err);
+    p.identities = w->identities;
     hex_encode(x->bag, archive_in_bag(a->archive), 32);
     return r ? r : archive_verify(&x->found, &p, err);
 }
@@ -153,6 +157,6 @@ const struct command command_archive_verify = {
     .min_operands = 1,
     .max_operands = 1,
     .takes = OPTION_SET(deep) | OPTION_SET(part) | OPTION_SET(public_key) |
-             OBJECTS_OPTIONS | COPYING_TALK_OPTIONS,
+             KEYING_IDENTITY_OPTIONS | OBJECTS_OPTIONS | COPYING_TALK_OPTIONS,
     .run = run,
 };
