@@ -11,52 +11,14 @@
 #include "io/object.h"
 #include "io/object_lock.h"
 #include "io/object_multipart.h"
-#include "io/object_state.h"
 #include "io/object_text.h"
+#include "io/object_upload_private.h"
 
 #define MIB (UINT64_C(1) << 20)
 
 enum {
-    SLOTS_MAX = 17,
     RESENT_MAX = 3,          /* a part that arrives damaged */
     DRIVE_BYTES = 128 << 10, /* of the caller's go by between two looks */
-};
-
-enum state {
-    OPEN,      /* entered by new */
-    BROKEN,    /* entered when anything fails */
-    COMMITTED, /* entered by commit, at its end */
-};
-
-/* A part in memory: being filled, or sent. */
-struct slot {
-    unsigned char *data;
-    size_t len;
-    unsigned n; /* its number */
-    unsigned n_resent;
-    char sha256[65];   /* in hex */
-    char checksum[64]; /* in base64 */
-    struct object_call *call;
-};
-
-struct object_upload {
-    enum state state;
-    struct object_client *client; /* borrowed */
-    char *key, *state_path;
-    int replace;
-    uint64_t part_len;
-
-    struct slot slots[SLOTS_MAX];
-    unsigned n_slots;
-    struct slot *filling; /* NULL: none is free */
-    EVP_MD_CTX *sha256;   /* of what is filled */
-    size_t undriven;
-
-    struct object_state known;   /* of = what, id: once it is in parts */
-    struct object_parts earlier; /* what the store has of another try */
-    int state_fd;
-    unsigned n_parts, n_there, n_kept;
-    uint64_t len;
 };
 
 /* ---- begin ---- */
@@ -75,25 +37,6 @@ part_len_for(const struct object_upload_params *p)
     return needed < 16 * MIB ? 16 * MIB : needed;
 }
 
-/* Of what it is the upload: another lock, another place is another one. */
-static int
-describe(char **ret, const struct object_upload *u)
-{
-    const struct object_config *c = object_client_config(u->client);
-    const char *texts[] = {c->endpoint,      c->encryption, c->kms_key,
-                           c->storage_class, c->lock,       c->retain_until};
-    size_t len = 0;
-    FILE *f = open_memstream(ret, &len);
-
-    if (!f)
-        return 0;
-    fprintf(f, "%s %s %llu %d", object_client_bucket(u->client), u->key,
-            (unsigned long long)u->part_len, c->legal_hold);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        fprintf(f, " %s", texts[i] ? texts[i] : "-");
-    return fclose(f) == 0;
-}
-
 static int
 set_up(struct object_upload *u, const struct object_upload_params *p,
        struct err *err)
@@ -107,28 +50,9 @@ set_up(struct object_upload *u, const struct object_upload_params *p,
     u->state_path = p->state ? strdup(p->state) : NULL;
     u->sha256 = EVP_MD_CTX_new();
     if (!u->key || (p->state && !u->state_path) || !u->sha256 ||
-        !describe(&u->known.of, u))
+        !object_upload_describe(&u->known.of, u))
         return err_nomem(err);
     return object_tag(u->known.tag, err);
-}
-
-/* What is there may be what an earlier try has completed without knowing. */
-static int
-look(struct object_upload *u, struct err *err)
-{
-    cleanup_(object_state_clear) struct object_state state = {0};
-    struct object_info info;
-    int r = object_head(u->client, u->key, &info, err);
-
-    if (r)
-        return r == OBJECT_E_MISSING ? 0 : r;
-    r = u->state_path ? object_state_read(&state, u->state_path, err) : 0;
-    if (r < 0)
-        return r;
-    if (!r || strcmp(state.tag, info.upload_tag) != 0)
-        return OBJECT_E_EXISTS;
-    u->replace = 1;
-    return 0;
 }
 
 int
@@ -145,87 +69,13 @@ object_upload_new(struct object_upload **ret, struct object_client *c,
     u->state_fd = -1;
     r = set_up(u, p, err);
     if (!r && !p->replace)
-        r = look(u, err);
+        r = object_upload_look(u, err);
     if (!r)
         *ret = take(u);
     return r;
 }
 
 /* ---- in parts ---- */
-
-/* Only what the store lists, where it lists, and as it was sent. */
-static void
-keep_confirmed(struct object_upload *u, const struct object_parts *listed)
-{
-    for (unsigned i = 0; i < u->earlier.n; i++) {
-        struct object_part *p = &u->earlier.parts[i];
-        const struct object_part *l = i < listed->n ? &listed->parts[i] : NULL;
-
-        if (p->etag && (!l || !l->etag || l->len != p->len ||
-                        !object_etag_equal(l->etag, p->etag))) {
-            free(p->etag);
-            p->etag = NULL;
-        }
-    }
-}
-
-/* 1: there is an earlier upload to go on with. */
-static int
-find_earlier(struct object_upload *u, struct err *err)
-{
-    cleanup_(object_state_clear) struct object_state s = {0};
-    struct object_parts listed = {0};
-    int r = u->state_path ? object_state_read(&s, u->state_path, err) : 0;
-
-    if (r <= 0)
-        return r;
-    if (strcmp(s.of, u->known.of) != 0) {
-        object_multipart_abort(u->client, u->key, s.id, err);
-        return 0;
-    }
-    r = object_multipart_list(&listed, u->client, u->key, s.id, err);
-    if (r == 0 || r == OBJECT_E_UNSUPPORTED) {
-        u->earlier = s.parts;
-        s.parts = (struct object_parts){0};
-        if (r == 0)
-            keep_confirmed(u, &listed);
-        u->known.id = take(s.id);
-        memcpy(u->known.tag, s.tag, sizeof s.tag);
-    }
-    object_parts_clear(&listed);
-    return r < 0 ? r : r != OBJECT_E_MISSING;
-}
-
-static int
-begin_parts(struct object_upload *u, struct err *err)
-{
-    int r = find_earlier(u, err);
-
-    if (!r)
-        r = object_multipart_create(&u->known.id, u->client, u->key,
-                                    u->known.tag, err);
-    if (r < 0 || !u->state_path)
-        return r < 0 ? r : 0;
-    return object_state_begin(&u->state_fd, u->state_path, &u->known, err);
-}
-
-static int
-note_part(struct object_upload *u, const struct slot *slot, const char *etag,
-          struct err *err)
-{
-    struct object_part *part = object_parts_at(&u->known.parts, slot->n);
-
-    if (!part)
-        return err_nomem(err);
-    part->len = slot->len;
-    part->etag = strdup(etag);
-    strcpy(part->checksum, slot->checksum);
-    u->n_there++;
-    if (!part->etag)
-        return err_nomem(err);
-    return u->state_fd < 0 ? 0
-                           : object_state_add(u->state_fd, slot->n, part, err);
-}
 
 static int
 begin_call(struct object_upload *u, struct slot *slot, struct err *err)
@@ -245,16 +95,6 @@ begin_call(struct object_upload *u, struct slot *slot, struct err *err)
     snprintf(checksum, sizeof checksum, "x-amz-checksum-sha256: %s",
              slot->checksum);
     return object_call_begin(&slot->call, u->client, &ask, err);
-}
-
-static int
-was_sent_before(const struct object_upload *u, const struct slot *slot)
-{
-    const struct object_part *p =
-        slot->n <= u->earlier.n ? &u->earlier.parts[slot->n - 1] : NULL;
-
-    return p && p->etag && p->len == slot->len &&
-           strcmp(p->checksum, slot->checksum) == 0;
 }
 
 static int
@@ -283,12 +123,13 @@ send_filled(struct object_upload *u, struct err *err)
     slot->n = ++u->n_parts;
     slot->n_resent = 0;
     u->filling = NULL;
-    if (!u->known.id && begin_parts(u, err) < 0)
+    if (!u->known.id && object_upload_begin_parts(u, err) < 0)
         return -1;
-    if (!was_sent_before(u, slot))
+    if (!object_upload_was_sent(u, slot))
         return begin_call(u, slot, err);
     u->n_kept++;
-    return note_part(u, slot, u->earlier.parts[slot->n - 1].etag, err);
+    return object_upload_note_part(u, slot, u->earlier.parts[slot->n - 1].etag,
+                                   err);
 }
 
 /* ---- what the store says of a part ---- */
@@ -326,7 +167,7 @@ end_call(struct object_upload *u, struct slot *slot, struct err *err)
     if (!r && !arrived(slot, a))
         damaged = 1;
     else if (!r)
-        r = note_part(u, slot, a->etag, err);
+        r = object_upload_note_part(u, slot, a->etag, err);
     slot->call = object_call_end(slot->call);
     if (!damaged)
         return r;
