@@ -61,6 +61,7 @@ DEFINE_CLEANUP(struct archive_entry *, entry_free)
 struct header {
     unsigned char *to;
     size_t len;
+    int is_complete; /* data, which will not come this way, are not wanted */
 };
 
 static la_ssize_t
@@ -68,7 +69,7 @@ take_bytes(struct archive *a, void *arg, const void *data, size_t len)
 {
     struct header *h = arg;
 
-    if (h->len + len > TAR_HEADER_MAX) {
+    if (h->is_complete || h->len + len > TAR_HEADER_MAX) {
         archive_set_error(a, ENAMETOOLONG, "header too long");
         return -1;
     }
@@ -112,7 +113,7 @@ tar_write_header(unsigned char to[TAR_HEADER_MAX], size_t *ret_len,
         return err_nomem(err);
     r = archive_write_header(a, e);
     *ret_len = h.len;
-    archive_write_fail(a); /* its data will not come this way */
+    h.is_complete = 1; /* not archive_write_fail(): that would leak */
     if (r == ARCHIVE_OK && (h.len == TAR_BLOCK || h.len == TAR_HEADER_MAX))
         return 0;
     err_set(err, ERR_SYSTEM, "could not make a tar header for \"%s\"", m->path);
