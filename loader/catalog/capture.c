@@ -152,6 +152,51 @@ capture_next(struct catalog *c, unsigned epoch, struct capture *ret,
     return r ? r : read_witness(ret, c, err);
 }
 
+static int
+add(struct captures *all, struct capture *m, struct err *err)
+{
+    struct capture *list = realloc(all->list, (all->n + 1) * sizeof *list);
+
+    if (!list)
+        return err_nomem(err);
+    all->list = list;
+    list[all->n++] = *m;
+    *m = (struct capture){0};
+    return 0;
+}
+
+int
+captures_read(struct captures *ret, struct catalog *c, struct err *err)
+{
+    struct captures all = {0};
+    unsigned last = 0;
+    int r = 0;
+
+    while (!r) {
+        struct capture m = {0};
+
+        r = capture_next(c, last, &m, err);
+        last = m.epoch;
+        if (!r)
+            r = add(&all, &m, err);
+        capture_clear(&m);
+    }
+    if (r == CATALOG_E_NONE)
+        *ret = all;
+    else
+        captures_clear(&all);
+    return r == CATALOG_E_NONE ? 0 : r;
+}
+
+void
+captures_clear(struct captures *all)
+{
+    for (unsigned i = 0; i < all->n; i++)
+        capture_clear(&all->list[i]);
+    free(all->list);
+    *all = (struct captures){0};
+}
+
 void
 capture_clear(struct capture *m)
 {

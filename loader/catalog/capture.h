@@ -53,6 +53,14 @@ int capture_next(struct catalog *c, unsigned epoch, struct capture *ret,
                  struct err *err);
 void capture_clear(struct capture *m);
 
+/* Those of all epochs, the oldest first; n is 0 when the run has none. */
+struct captures {
+    struct capture *list;
+    unsigned n;
+};
+int captures_read(struct captures *ret, struct catalog *c, struct err *err);
+void captures_clear(struct captures *all);
+
 /* All but the state; INTENDED.  The tables of an older intent of this epoch
    are forgotten. */
 int capture_intend(const struct capture *m, struct catalog *c, struct err *err);

@@ -120,18 +120,13 @@ each_capture(struct workplace *w,
                           struct err *err),
              struct err *err)
 {
-    struct capture m = {0};
-    unsigned epoch = 0;
-    int r;
+    struct captures all = {0};
+    int r = captures_read(&all, w->catalog, err);
 
-    while (!(r = capture_next(w->catalog, epoch, &m, err))) {
-        epoch = m.epoch;
-        r = visit(w, &m, err);
-        capture_clear(&m);
-        if (r)
-            return r;
-    }
-    return r == CATALOG_E_NONE ? 0 : r;
+    for (unsigned i = 0; i < all.n && !r; i++)
+        r = visit(w, &all.list[i], err);
+    captures_clear(&all);
+    return r;
 }
 
 static int

@@ -74,16 +74,13 @@ print_one_capture(const struct capture *m)
 static int
 print_capture(struct workplace *w, struct err *err)
 {
-    struct capture m = {0};
-    unsigned epoch = 0;
-    int r;
+    struct captures all = {0};
+    int r = captures_read(&all, w->catalog, err);
 
-    while (!(r = capture_next(w->catalog, epoch, &m, err))) {
-        epoch = m.epoch;
-        print_one_capture(&m);
-        capture_clear(&m);
-    }
-    return r == CATALOG_E_NONE ? 0 : r;
+    for (unsigned i = 0; i < all.n && !r; i++)
+        print_one_capture(&all.list[i]);
+    captures_clear(&all);
+    return r;
 }
 
 /* "cutover": where it is, or null. */

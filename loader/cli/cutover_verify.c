@@ -49,20 +49,17 @@ find_in_epoch(struct outcome *o, const struct proof_table *t, unsigned epoch,
 static int
 is_followed(struct outcome *o, const struct proof_table *t, int *ret)
 {
-    int r = CATALOG_E_NONE;
-    unsigned last = 0;
+    struct captures all = {0};
+    int r = captures_read(&all, o->workplace->catalog, &o->err);
 
     *ret = t->is_there[o->source]; /* a root or more */
-    while (r == CATALOG_E_NONE) {
-        struct capture m = {0};
-
-        r = capture_next(o->workplace->catalog, last, &m, &o->err);
-        last = m.epoch;
-        capture_clear(&m);
-        if (r)
-            return r == CATALOG_E_NONE ? 0 : r;
-        r = find_in_epoch(o, t, last, ret);
+    for (unsigned i = 0; i < all.n && !r; i++) {
+        r = find_in_epoch(o, t, all.list[i].epoch, ret);
+        if (r == 0)
+            break;
+        r = r == CATALOG_E_NONE ? 0 : r;
     }
+    captures_clear(&all);
     return r;
 }
 

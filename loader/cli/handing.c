@@ -78,9 +78,9 @@ choose_conninfo(struct handing *h, struct err *err)
 static int
 choose_name(struct hand *x, const char *asked, struct err *err)
 {
-    int n = asked && x->capture.epoch > 1
-                ? asprintf(&x->name, "%s_%u", asked, x->capture.epoch)
-                : asprintf(&x->name, "%s", asked ? asked : x->capture.slot);
+    int n = asked && x->capture->epoch > 1
+                ? asprintf(&x->name, "%s_%u", asked, x->capture->epoch)
+                : asprintf(&x->name, "%s", asked ? asked : x->capture->slot);
 
     if (n < 0)
         x->name = NULL;
@@ -91,7 +91,7 @@ static int
 choose_subscription(struct handing *h, struct hand *x, struct err *err)
 {
     const struct options *o = h->workplace->ctx->options;
-    const struct capture *m = &x->capture;
+    const struct capture *m = x->capture;
     int r = choose_name(x, o->subscription, err);
 
     x->subscription = (struct subscription){
@@ -118,38 +118,25 @@ refuse_slotless(struct err *err)
 }
 
 static int
-add_hand(struct handing *h, struct capture *m, struct err *err)
-{
-    struct hand *hands = realloc(h->hands, (h->n_hands + 1) * sizeof *hands);
-
-    if (!hands) {
-        capture_clear(m);
-        return err_nomem(err);
-    }
-    h->hands = hands;
-    hands[h->n_hands++] = (struct hand){.capture = *m};
-    return m->state == CAPTURE_MADE ? 0 : refuse_slotless(err);
-}
-
-static int
 read_hands(struct handing *h, struct err *err)
 {
-    unsigned last = 0;
-    int r = 0;
+    int r = captures_read(&h->captures, h->workplace->catalog, err);
 
-    while (!r) {
-        struct capture m = {0};
-
-        r = capture_next(h->workplace->catalog, last, &m, err);
-        last = m.epoch;
-        if (r)
-            capture_clear(&m);
-        else
-            r = add_hand(h, &m, err);
-    }
-    if (r != CATALOG_E_NONE)
+    if (!r && h->captures.n == 0)
+        return refuse_slotless(err);
+    if (r)
         return r;
-    return h->n_hands > 0 ? 0 : refuse_slotless(err);
+    h->hands = calloc(h->captures.n, sizeof *h->hands);
+    if (!h->hands)
+        return err_nomem(err);
+    for (; h->n_hands < h->captures.n; h->n_hands++) {
+        const struct capture *m = &h->captures.list[h->n_hands];
+
+        if (m->state != CAPTURE_MADE)
+            return refuse_slotless(err);
+        h->hands[h->n_hands].capture = m;
+    }
+    return 0;
 }
 
 int
@@ -180,11 +167,10 @@ handing_end(struct handing *h)
     if (h->conninfo)
         explicit_bzero(h->conninfo, strlen(h->conninfo));
     free(h->conninfo);
-    for (unsigned i = 0; i < h->n_hands; i++) {
-        capture_clear(&h->hands[i].capture);
+    for (unsigned i = 0; i < h->n_hands; i++)
         free(h->hands[i].name);
-    }
     free(h->hands);
+    captures_clear(&h->captures);
     facts_clear(&h->facts);
 }
 

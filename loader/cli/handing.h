@@ -15,7 +15,7 @@
 
 /* Of one epoch. */
 struct hand {
-    struct capture capture;
+    const struct capture *capture;
     struct subscription subscription; /* source to target, as asked for */
     char *name;                       /* of it */
 };
@@ -23,7 +23,8 @@ struct hand {
 struct handing {
     struct workplace *workplace; /* borrowed */
     struct facts facts;
-    struct hand *hands; /* the oldest epoch first */
+    struct captures captures;
+    struct hand *hands; /* one each */
     unsigned n_hands;
     struct session *source;
     struct session *target; /* NULL without --target */

@@ -82,7 +82,7 @@ look_at_subscription(const struct handing *h, const struct hand *x,
 
     *ret_follows = !r && (look.state == SUBSCRIPTION_ENABLED ||
                           (look.state != SUBSCRIPTION_FOREIGN &&
-                           look.position > x->capture.lsn));
+                           look.position > x->capture->lsn));
     return r;
 }
 
@@ -95,7 +95,7 @@ look_at_epochs(const struct handing *h, struct check_epoch *ret,
     for (unsigned i = 0; i < h->n_hands && !r; i++) {
         const struct hand *x = &h->hands[i];
 
-        ret[i] = (struct check_epoch){.capture = &x->capture};
+        ret[i] = (struct check_epoch){.capture = x->capture};
         if (!subscribes || !x->subscription.publication)
             continue;
         ret[i].subscription = &x->subscription;
@@ -160,7 +160,7 @@ misfit(const struct handing *h, const struct findings *f, struct err *err)
 static const struct capture *
 newest(const struct handing *h)
 {
-    return &h->hands[h->n_hands - 1].capture;
+    return h->hands[h->n_hands - 1].capture;
 }
 
 static int
@@ -187,7 +187,7 @@ write_hand(const struct handing *h, const struct hand *x, int fd,
         .conninfo = o->source,
         .catalog = h->workplace->catalog,
         .facts = &h->facts,
-        .capture = &x->capture,
+        .capture = x->capture,
     };
     cleanup_(fd_closep) int own = -1;
     char name[32];
@@ -196,7 +196,7 @@ write_hand(const struct handing *h, const struct hand *x, int fd,
     /* One of several slots is a consumer of its own. */
     if (h->n_hands == 1)
         return consumer_write(&c, fd, err);
-    snprintf(name, sizeof name, "epoch-%u", x->capture.epoch);
+    snprintf(name, sizeof name, "epoch-%u", x->capture->epoch);
     r = dir_open_private(&own, fd, name, 1, err);
     return r ? r : consumer_write(&c, own, err);
 }
@@ -243,8 +243,8 @@ hand_json(const struct hand *x, int subscribed)
 {
     char lsn[CAPTURE_LSN], shown[PRINTABLE_SIZE(1024)];
     json_t *o =
-        json_pack("{s:i,s:s,s:s}", "epoch", (int)x->capture.epoch, "slot",
-                  x->capture.slot, "lsn", capture_lsn(lsn, x->capture.lsn));
+        json_pack("{s:i,s:s,s:s}", "epoch", (int)x->capture->epoch, "slot",
+                  x->capture->slot, "lsn", capture_lsn(lsn, x->capture->lsn));
 
     if (subscribed)
         json_object_set_new(

@@ -57,49 +57,35 @@ refuse_slotless(struct err *err)
 }
 
 static int
-add_leg(struct cutover *c, struct capture *m, struct err *err)
-{
-    struct cutover_leg *legs = realloc(c->legs, (c->n_legs + 1) * sizeof *legs);
-
-    if (!legs) {
-        capture_clear(m);
-        return err_nomem(err);
-    }
-    c->legs = legs;
-    legs[c->n_legs++] = (struct cutover_leg){.capture = *m};
-    return m->state == CAPTURE_MADE && m->publication ? 0
-                                                      : refuse_slotless(err);
-}
-
-static int
 read_legs(struct cutover *c, struct err *err)
 {
-    unsigned last = 0;
-    int r = 0;
+    int r = captures_read(&c->captures, c->catalog, err);
 
-    while (!r) {
-        struct capture m = {0};
-
-        r = capture_next(c->catalog, last, &m, err);
-        last = m.epoch;
-        if (r)
-            capture_clear(&m);
-        else
-            r = add_leg(c, &m, err);
-    }
-    if (r != CATALOG_E_NONE)
+    if (r)
         return r;
     /* A finish that was killed late, or is repeated. */
-    return c->n_legs > 0 || c->steps.rows[STEP_FINISH].state != STEP_PENDING
-               ? 0
-               : refuse_slotless(err);
+    if (c->captures.n == 0)
+        return c->steps.rows[STEP_FINISH].state != STEP_PENDING
+                   ? 0
+                   : refuse_slotless(err);
+    c->legs = calloc(c->captures.n, sizeof *c->legs);
+    if (!c->legs)
+        return err_nomem(err);
+    for (; c->n_legs < c->captures.n; c->n_legs++) {
+        const struct capture *m = &c->captures.list[c->n_legs];
+
+        if (m->state != CAPTURE_MADE || !m->publication)
+            return refuse_slotless(err);
+        c->legs[c->n_legs].capture = m;
+    }
+    return 0;
 }
 
 /* Whoever made the subscription, it is the one with our slot. */
 static int
 find_subscription(struct cutover *c, struct cutover_leg *leg, struct err *err)
 {
-    const char *const values[] = {leg->capture.slot};
+    const char *const values[] = {leg->capture->slot};
     cleanup_(session_clearp) PGresult *res = NULL;
     int r = session_query_params(
         c->target,
@@ -114,8 +100,8 @@ find_subscription(struct cutover *c, struct cutover_leg *leg, struct err *err)
     leg->subscription = (struct subscription){
         .name = leg->name,
         .run_id = c->params->facts->run_id,
-        .publication = leg->capture.publication,
-        .slot = leg->capture.slot,
+        .publication = leg->capture->publication,
+        .slot = leg->capture->slot,
     };
     return r;
 }
@@ -130,14 +116,6 @@ find_subscriptions(struct cutover *c, struct err *err)
     return r;
 }
 
-static void
-free_legs(struct cutover *c)
-{
-    for (unsigned i = 0; i < c->n_legs; i++)
-        capture_clear(&c->legs[i].capture);
-    free(c->legs);
-}
-
 char *
 cutover_publications(const struct cutover *c)
 {
@@ -149,7 +127,7 @@ cutover_publications(const struct cutover *c)
         return NULL;
     for (unsigned i = 0; i < c->n_legs; i++) {
         fputs(i ? ",\"" : "{\"", f);
-        for (const char *s = c->legs[i].capture.publication; *s; s++)
+        for (const char *s = c->legs[i].capture->publication; *s; s++)
             fprintf(f, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
         fputc('"', f);
     }
@@ -252,7 +230,8 @@ cutover_free(struct cutover *c)
     steps_clear(&c->steps);
     session_free(c->source);
     session_free(c->target);
-    free_legs(c);
+    free(c->legs);
+    captures_clear(&c->captures);
     free(c);
     return NULL;
 }

@@ -13,7 +13,7 @@ enum { CUTOVER_NAME = 64 };
 
 /* By which the target follows, for the tables of one epoch. */
 struct cutover_leg {
-    struct capture capture;
+    const struct capture *capture;
     char name[CUTOVER_NAME]; /* "": there is no subscription */
     struct subscription subscription;
 };
@@ -21,7 +21,8 @@ struct cutover_leg {
 struct cutover {
     const struct cutover_params *params;
     struct catalog *catalog;
-    struct cutover_leg *legs; /* none after a finish */
+    struct captures captures;
+    struct cutover_leg *legs; /* one each; none after a finish */
     unsigned n_legs;
     /* Both may write, whatever their database's default is. */
     struct session *source, *target;

@@ -312,7 +312,7 @@ look_at_left_out(struct cutover *c, struct findings *f, struct err *err)
     int r = 0;
 
     for (unsigned i = 0; i < c->n_legs && !r; i++)
-        r = count_left_out(c, c->legs[i].capture.epoch, seen, sizeof seen / 2,
+        r = count_left_out(c, c->legs[i].capture->epoch, seen, sizeof seen / 2,
                            &n, err);
     if (r)
         return r;

@@ -392,20 +392,15 @@ static int
 write_epochs(struct manifest_writer *w, const struct contract *c,
              struct err *err)
 {
-    unsigned last = 0;
-    int r = manifest_writer_array(w, "epochs", err);
+    struct captures all = {0};
+    int r = captures_read(&all, c->catalog, err);
 
-    while (!r) {
-        struct capture m = {0};
-
-        r = capture_next(c->catalog, last, &m, err);
-        if (r)
-            break;
-        last = m.epoch;
-        r = write_epoch(w, c, &m, err);
-        capture_clear(&m);
-    }
-    return r == CATALOG_E_NONE ? manifest_writer_array_end(w, err) : r;
+    if (!r)
+        r = manifest_writer_array(w, "epochs", err);
+    for (unsigned i = 0; i < all.n && !r; i++)
+        r = write_epoch(w, c, &all.list[i], err);
+    captures_clear(&all);
+    return r ? r : manifest_writer_array_end(w, err);
 }
 
 static int

@@ -16,7 +16,7 @@ enum {
 };
 
 struct slot {
-    struct capture capture;
+    const struct capture *capture;
     struct slot_watch *watch; /* NULL: a consumer has taken it over */
     uint64_t since_ms;        /* of the rate; 0: none yet */
     int64_t safe;             /* bytes of log, then */
@@ -26,6 +26,7 @@ struct slot {
 struct vigil {
     struct vigil_params params;
     struct session_params session;
+    struct captures captures;
     struct slot *slots;
     unsigned n;
 };
@@ -47,56 +48,35 @@ require_source(const struct vigil *v, const struct capture *m, struct err *err)
 }
 
 static int
-add_slot(struct vigil *v, struct capture *m, struct err *err)
+watch_slot(struct vigil *v, const struct capture *m, struct err *err)
 {
-    struct slot *slots = realloc(v->slots, (v->n + 1) * sizeof *slots);
+    const struct slot_watch_params p = {
+        .session = &v->session,
+        .slot = m->slot,
+        .publication =
+            strcmp(m->plugin, "pgoutput") == 0 ? m->publication : NULL,
+        .lsn = m->lsn,
+    };
+    struct slot *x = &v->slots[v->n++];
 
-    if (!slots) {
-        capture_clear(m);
-        return err_nomem(err);
-    }
-    v->slots = slots;
-    slots[v->n++] = (struct slot){.capture = *m};
-    return 0;
+    x->capture = m;
+    return m->state == CAPTURE_MADE ? slot_watch_new(&x->watch, &p, err) : 0;
 }
 
-static int
-read_slots(struct vigil *v, struct err *err)
-{
-    unsigned last = 0;
-    int r = 0;
-
-    while (!r) {
-        struct capture m = {0};
-
-        r = capture_next(v->params.catalog, last, &m, err);
-        last = m.epoch;
-        if (!r && m.state == CAPTURE_MADE)
-            r = add_slot(v, &m, err);
-        else
-            capture_clear(&m);
-    }
-    return r == CATALOG_E_NONE ? 0 : r;
-}
-
-/* When all are known, for they are pointed to. */
 static int
 watch_slots(struct vigil *v, struct err *err)
 {
-    int r = v->n > 0 ? require_source(v, &v->slots[0].capture, err) : 0;
+    const struct captures *all = &v->captures;
+    int r = 0;
 
-    for (unsigned i = 0; i < v->n && !r; i++) {
-        const struct capture *m = &v->slots[i].capture;
-        const struct slot_watch_params p = {
-            .session = &v->session,
-            .slot = m->slot,
-            .publication =
-                strcmp(m->plugin, "pgoutput") == 0 ? m->publication : NULL,
-            .lsn = m->lsn,
-        };
-
-        r = slot_watch_new(&v->slots[i].watch, &p, err);
-    }
+    if (all->n == 0)
+        return 0;
+    v->slots = calloc(all->n, sizeof *v->slots);
+    if (!v->slots)
+        return err_nomem(err);
+    r = require_source(v, &all->list[0], err);
+    for (unsigned i = 0; i < all->n && !r; i++)
+        r = watch_slot(v, &all->list[i], err);
     return r;
 }
 
@@ -115,7 +95,7 @@ vigil_begin(struct vigil **ret, const struct vigil_params *p, struct err *err)
         .purpose = "slot watch",
         .stop = p->stop,
     };
-    r = read_slots(v, err);
+    r = captures_read(&v->captures, p->catalog, err);
     if (!r)
         r = watch_slots(v, err);
     if (!r)
@@ -128,11 +108,10 @@ vigil_free(struct vigil *v)
 {
     if (!v)
         return NULL;
-    for (unsigned i = 0; i < v->n; i++) {
+    for (unsigned i = 0; i < v->n; i++)
         slot_watch_free(v->slots[i].watch);
-        capture_clear(&v->slots[i].capture);
-    }
     free(v->slots);
+    captures_clear(&v->captures);
     free(v);
     return NULL;
 }
@@ -147,7 +126,7 @@ warn(struct vigil *v, struct slot *x, uint64_t left_ms)
     progress_note(v->params.progress,
                   "at this rate replication slot \"%s\" is lost in %s: raise "
                   "max_slot_wal_keep_size at the source",
-                  x->capture.slot, quantity_duration(left, left_ms));
+                  x->capture->slot, quantity_duration(left, left_ms));
     x->told = 1;
 }
 
