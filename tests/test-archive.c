@@ -144,7 +144,7 @@ Test(archive, list_and_verify_say_what_is_in_it)
     must("$pghaul archive verify shop.tar && $pghaul archive verify --deep"
          " shop.tar --json >j && cat shop.tar | $pghaul archive verify - --deep"
          " && $pghaul archive verify --part 2/3 --deep shop.tar");
-    must("test $(wc -l <shop.tar.attestations.jsonl) -eq 3");
+    must("test $(wc -l <shop.tar.attestations.jsonl) -eq 4");
     must("test \"$(sed -n 2p shop.tar.attestations.jsonl | tr -d '\\n' |"
          " sha256sum | cut -c1-64)\" = \"$(sed -n 3p"
          " shop.tar.attestations.jsonl | sed 's/.*\"previous\":\"//; s/\".*//"
