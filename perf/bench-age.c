@@ -17,7 +17,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 
 enum {
     LEN = 64 << 20,

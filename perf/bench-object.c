@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
-#include "io/store.h"
+#include "io/store/store.h"
 
 enum { ROUNDS = 5, PIECE = 1 << 20 };
 

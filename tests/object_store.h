@@ -8,7 +8,7 @@
  * not installed, tests are skipped.
  */
 
-#include "io/object.h"
+#include "io/object/object.h"
 
 /* Skips the test where there is no store; for TestSuite(.init). */
 void object_store_begin(void);

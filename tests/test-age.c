@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "formats/age.h"
-#include "formats/base64.h"
-#include "formats/bech32.h"
+#include "formats/age/age.h"
+#include "formats/age/base64.h"
+#include "formats/age/bech32.h"
 #include "tests/memory.h"
 #include "tests/scratch.h"
 

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "io/object.h"
-#include "io/object_upload.h"
+#include "io/object/object.h"
+#include "io/object/object_upload.h"
 #include "tests/object_store.h"
 #include "tests/scratch.h"
 

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/object.h"
-#include "io/object_credentials.h"
-#include "io/object_profile.h"
+#include "io/object/object.h"
+#include "io/object/object_credentials.h"
+#include "io/object/object_profile.h"
 #include "tests/object_store.h"
 #include "tests/scratch.h"
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/object_sign.h"
-#include "io/object_text.h"
-#include "io/object_xml.h"
+#include "io/object/object_sign.h"
+#include "io/object/object_text.h"
+#include "io/object/object_xml.h"
 
 TestSuite(object_sign, .timeout = 60);
 

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "io/clock.h"
-#include "io/object.h"
-#include "io/object_upload.h"
+#include "io/object/object.h"
+#include "io/object/object_upload.h"
 #include "io/stop.h"
 #include "tests/object_store.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "io/stop.h"
-#include "io/store.h"
+#include "io/store/store.h"
 #include "tests/object_store.h"
 #include "tests/scratch.h"
 

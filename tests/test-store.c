@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "io/store.h"
+#include "io/store/store.h"
 #include "tests/scratch.h"
 
 static struct err err;

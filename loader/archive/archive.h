@@ -24,7 +24,7 @@
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/stop.h"
-#include "io/store.h"
+#include "io/store/store.h"
 #include "loader/archive/members.h"
 
 struct archive_in;

@@ -11,7 +11,7 @@
 
 #include "formats/tar.h"
 #include "io/reader.h"
-#include "io/store.h"
+#include "io/store/store.h"
 #include "loader/archive/digesting.h"
 #include "loader/archive/layout.h"
 #include "loader/archive/signing.h"

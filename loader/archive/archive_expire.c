@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "formats/hex.h"
-#include "io/store.h"
+#include "io/store/store.h"
 #include "loader/archive/archive.h"
 #include "loader/archive/attestation.h"
 #include "loader/archive/volumes.h"

@@ -8,7 +8,7 @@
 
 #include "formats/hex.h"
 #include "io/cleanup.h"
-#include "io/store.h"
+#include "io/store/store.h"
 #include "loader/run/witness.h"
 
 enum { HEX = 65, PIECE = 64 << 10, ALL_MAX = 64 << 20 };

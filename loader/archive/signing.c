@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "io/cleanup.h"
-#include "io/store.h"
+#include "io/store/store.h"
 
 enum { SIGNATURE = 64 };
 

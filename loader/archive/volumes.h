@@ -7,7 +7,7 @@
  * follow.
  */
 
-#include "io/store.h"
+#include "io/store/store.h"
 
 /* The name of that volume, to free; NULL: no memory. */
 char *volumes_name(const char *where, unsigned number);

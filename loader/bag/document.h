@@ -9,7 +9,7 @@
  *     open --> out, out, ... --> commit
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/bytes.h"
 #include "io/cleanup.h"
 #include "io/err.h"

@@ -12,7 +12,7 @@
 
 #define STAGED_ENCRYPTED ".age"
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "formats/chunk.h"
 #include "io/bytes.h"
 #include "io/cleanup.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "io/store.h"
+#include "io/store/store.h"
 #include "loader/bag/by_hand.h"
 #include "loader/cli/archiving.h"
 #include "loader/cli/copying.h"

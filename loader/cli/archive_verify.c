@@ -7,7 +7,7 @@
 
 #include "formats/hex.h"
 #include "formats/manifest.h"
-#include "io/store.h"
+#include "io/store/store.h"
 #include "loader/archive/attestation.h"
 #include "loader/archive/signing.h"
 #include "loader/cli/archiving.h"

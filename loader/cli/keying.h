@@ -3,7 +3,7 @@
 
 /* How the options that name keys become keys. */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "loader/cli/command.h"
 
 /* Of who writes, and of who reads, what is encrypted. */

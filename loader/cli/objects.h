@@ -3,7 +3,7 @@
 
 /*
  * What options say of an object store.  Where archives lie is the environment's
- * to say (io/object_config.h), so that is where it is put: before there are
+ * to say (io/object/object_config.h), so that is where it is put: before there are
  * threads, once.
  */
 

@@ -6,7 +6,7 @@
  * its catalogue, its progress, its log, and how it drives its lanes.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "loader/catalog/catalog.h"

@@ -21,7 +21,7 @@
  *     NEW --next--> ... --E_END--> OVER
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "loader/catalog/facts.h"

@@ -13,7 +13,7 @@
  * readable by a group.  A pipe (/dev/fd/N) will do.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/err.h"
 #include "io/stop.h"
 

@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/cleanup.h"
 #include "io/err.h"
 #include "io/stop.h"

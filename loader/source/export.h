@@ -34,7 +34,7 @@
  * are dropped.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "formats/frame.h"
 #include "io/cleanup.h"
 #include "io/err.h"

@@ -19,7 +19,7 @@
  * Else the table fails, and the error names the row.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "formats/frame.h"
 #include "io/throttle.h"
 #include "loader/catalog/catalog.h"

@@ -14,7 +14,7 @@
  * Predefined roles (pg_...) are not in it, nor are tablespaces.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/err.h"
 #include "loader/catalog/facts.h"
 #include "loader/pg/session.h"

@@ -7,7 +7,7 @@
  * rows, RUN/data/statistics.dump, where there is a pg_dump that can tell.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/err.h"
 #include "io/stop.h"
 #include "loader/pg/session.h"

@@ -10,7 +10,7 @@
  * the dump can know it.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/err.h"
 #include "io/stop.h"
 #include "loader/catalog/facts.h"

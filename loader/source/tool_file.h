@@ -6,7 +6,7 @@
  * RUN/data/ that gets its name when all of it is on disk.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "io/err.h"
 #include "loader/pg/tool.h"
 #include "loader/run/run_dir.h"

@@ -6,7 +6,7 @@
  * Whatever is changed, what is read then is what was written, or nothing.
  */
 
-#include "formats/age.h"
+#include "formats/age/age.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { PLAIN_LEN = 2 * AGE_PIECE + 1000, FILE_MAX = 4 * AGE_PIECE };
