@@ -242,6 +242,15 @@ catalog_begin(struct catalog *c, struct err *err)
     return catalog_db_run(c, err, SQL("BEGIN IMMEDIATE"));
 }
 
+void
+catalog_roll_back(struct catalog *c)
+{
+    struct err lost;
+
+    if (!sqlite3_get_autocommit(c->db))
+        catalog_db_script(c, &lost, "ROLLBACK");
+}
+
 int
 catalog_commit(struct catalog *c, struct err *err)
 {

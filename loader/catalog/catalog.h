@@ -57,6 +57,8 @@ DEFINE_CLEANUP(struct catalog *, catalog_free)
    rolls back. */
 int catalog_begin(struct catalog *c, struct err *err);
 int catalog_commit(struct catalog *c, struct err *err);
+/* Nothing of it was; *err, the reason, stays as it is. */
+void catalog_roll_back(struct catalog *c);
 
 /* Forget tables, chunks, entries, sequences, settings: a run begun again.
    Not what was made at the source (capture.h). */

@@ -159,7 +159,10 @@ list_post_data(struct load *x, struct schema *schema, struct err *err)
         r = add_statistics(x, schema ? ANALYZE_ALL : ANALYZE_PLACES, err);
     if (!r && x->params.roles)
         r = roles_add_database(&x->lane, x->params.facts, err);
-    return r ? r : catalog_commit(x->catalog, err);
+    if (!r)
+        return catalog_commit(x->catalog, err);
+    catalog_roll_back(x->catalog); /* it is tried again */
+    return r;
 }
 
 static int
