@@ -409,3 +409,30 @@ Test(inventory, of_an_export_leaves_out_what_the_export_does)
     run_pghaul(moves_pghaul("load", "--target", target, "--dir", dir));
     cr_assert_str_empty(against_run(dir, target));
 }
+
+/* As a program of others reads it. */
+static const char look_at_environment[] =
+    "import json, sys; o = json.load(open(sys.argv[1]));"
+    "assert o['extensions'][0]['name'] == 'plpgsql', o;"
+    "assert o['settings']['server_encoding'] == 'UTF8', o;"
+    "assert o['settings']['TimeZone'] == 'Asia/Tokyo', o;"
+    "assert o['database']['datcollate'], o;"
+    "assert [c for c in o['collations'] if c['collname'] == 'mine'], o";
+
+Test(inventory, surroundings_of_the_rows_are_told)
+{
+    const char *source = server_database("source");
+    const char *dir = moves_path(server_tmp_dir(), "run");
+    struct server_run run;
+
+    server_sql(source, "CREATE COLLATION mine FROM \"C\";"
+                       "CREATE TABLE t (s text COLLATE mine)");
+    server_sql(source, server_process_text(
+                           "ALTER DATABASE %s SET timezone = 'Asia/Tokyo'",
+                           server_value(source, "SELECT current_database()")));
+    moves_export(source, dir);
+    run = server_run(
+        (const char *const[]){PYTHON, "-c", look_at_environment,
+                              moves_path(dir, "data/environment.json"), NULL});
+    cr_assert_eq(run.status, 0, "%s", run.errors);
+}

@@ -21,6 +21,7 @@ static const char *const document_files[][2] = {
     [FACTS_ROLES] = {"roles.sql", "roles.sql.age"},
     [FACTS_DATABASE] = {"database.sql", "database.sql.age"},
     [FACTS_INVENTORY] = {"inventory.tsv", "inventory.tsv.age"},
+    [FACTS_ENVIRONMENT] = {"environment.json", "environment.json.age"},
     [FACTS_STATISTICS] = {"statistics.dump", "statistics.dump.age"},
 };
 

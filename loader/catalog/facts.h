@@ -21,12 +21,13 @@ enum facts_state {
 
 /* Further files below data/ that a run has or has not. */
 enum facts_document {
-    FACTS_PRE_DATA,   /* schema/pre-data.sql */
-    FACTS_POST_DATA,  /* schema/post-data.sql */
-    FACTS_ROLES,      /* roles.sql */
-    FACTS_DATABASE,   /* database.sql */
-    FACTS_INVENTORY,  /* inventory.tsv */
-    FACTS_STATISTICS, /* statistics.dump */
+    FACTS_PRE_DATA,    /* schema/pre-data.sql */
+    FACTS_POST_DATA,   /* schema/post-data.sql */
+    FACTS_ROLES,       /* roles.sql */
+    FACTS_DATABASE,    /* database.sql */
+    FACTS_INVENTORY,   /* inventory.tsv */
+    FACTS_ENVIRONMENT, /* environment.json */
+    FACTS_STATISTICS,  /* statistics.dump */
     FACTS_N_DOCUMENTS,
 };
 

@@ -6,6 +6,7 @@
 #include "loader/bag/staged.h"
 #include "loader/inventory/inventory.h"
 #include "loader/inventory/inventory_compare.h"
+#include "loader/source/environment.h"
 #include "loader/source/export_private.h"
 #include "loader/source/plan/left_out.h"
 #include "loader/source/roles.h"
@@ -113,6 +114,9 @@ dump_schema(struct export *x, const struct keeper_look *keeper,
     r = now->epoch > 1 ? require_same_schema(x, err) : 0;
     if (!r)
         r = write_inventory(x, now, err);
+    if (!r)
+        r = environment_write(x->dir, x->session, x->params.recipients, now,
+                              err);
     if (!r)
         r = schema_dump(x->dir, &p, &x->dump_fd, err);
     if (!r)
