@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/clock.h"
@@ -252,10 +251,11 @@ Test(cdc_ends, failure_after_the_slot_was_made_leaves_nothing)
     const char *source = bank_database(), *dir = run_dir();
     struct server_run run;
 
-    /* Where the schema is to go there is a directory. */
-    mkdir(dir, 0700);
-    mkdir(moves_path(dir, "data"), 0700);
-    mkdir(moves_path(dir, "data/schema.dump"), 0700);
+    /* pg_dump cannot make anything of that. */
+    server_sql(source,
+               "CREATE SCHEMA gone; CREATE FUNCTION gone.f() RETURNS int"
+               " LANGUAGE sql AS 'SELECT 1';"
+               "DELETE FROM pg_namespace WHERE nspname = 'gone'");
     run = server_run(cdc_words(source, "--dir", dir));
     cr_assert_neq(run.status, 0);
     assert_says(&run, run.status, "replication slot");
