@@ -124,7 +124,7 @@ make_source(void)
 /*
  * Messages: "-" begins a connection, Q a query, P B D E S one with
  * parameters; R is about who we are, S a setting, K a key, Z "ready"; T D C a
- * result; H d c a COPY.
+ * result; H d c a COPY, the first of which is that of the inventory.
  */
 static const struct cut of_export[] = {
     {"F", "-", 1, "rst"},          {"F", "-", 4, "fin"},
@@ -135,11 +135,11 @@ static const struct cut of_export[] = {
     {"F", "Q:SNAPSHOT", 3, "rst"}, {"F", "Q:LOCK", 1, "fin"},
     {"B", "C:LOCK", 1, "rst"},     {"B", "T", 12, "mid"},
     {"B", "D", 9, "half"},         {"B", "D", 30, "mid"},
-    {"F", "Q:COPY", 1, "fin"},     {"F", "Q:COPY", 2, "rst"},
-    {"B", "H", 1, "mid"},          {"B", "d", 1, "fin"},
+    {"F", "Q:COPY", 3, "fin"},     {"F", "Q:COPY", 2, "rst"},
+    {"B", "H", 2, "mid"},          {"B", "d", 1, "fin"},
     {"B", "d", 1234, "rst"},       {"B", "d", 2000, "mid"},
-    {"B", "d", 3400, "half"},      {"B", "c", 1, "fin"},
-    {"B", "c", 2, "mid"},          {"B", "C:COPY", 1, "rst"},
+    {"B", "d", 3400, "half"},      {"B", "c", 3, "fin"},
+    {"B", "c", 2, "mid"},          {"B", "C:COPY", 3, "rst"},
     {"B", "C:COPY", 2, "fin"},     {"B", "Z", 60, "half"},
     {"F", "X", 1, "rst"},          {"F", "P", 1, "fin"},
 };
@@ -160,6 +160,8 @@ Test(lost, connections_of_an_export_at_any_message, .timeout = 900)
         n_struck += stop_proxy(&p);
         n_went_on += run.status == 0;
         assert_clean(&run, cut);
+        fprintf(stderr, "# %s %s %u %s: %d %s\n", cut->direction, cut->message,
+                cut->nth, cut->how, run.status, run.errors);
         run = within_a_minute("export", "--source", source, "--dir", run_dir,
                               "--jobs", "2", "--quiet");
         cr_assert_eq(run.status, 0, "%s at %s %s %u, then: status %d: %s",
@@ -167,8 +169,6 @@ Test(lost, connections_of_an_export_at_any_message, .timeout = 900)
                      run.status, run.errors);
         /* The source has not changed since. */
         moves_assert_verified(source, run_dir);
-        fprintf(stderr, "# %s %s %u %s: %d\n", cut->direction, cut->message,
-                cut->nth, cut->how, run.status);
     }
     cr_assert_geq(n_struck, 24, "the proxy struck %u times only", n_struck);
     cr_assert_geq(n_went_on, 10, "%u went on by themselves", n_went_on);
