@@ -218,6 +218,6 @@ Test(objects, one_that_the_target_refuses_is_named_beside_the_servers_words)
     server_sql(source, "CREATE LANGUAGE mine HANDLER plpgsql_call_handler");
     moves_export(source, run_dir);
     run = moves_pghaul("load", "--target", target, "--dir", run_dir);
-    assert_says(run, 3, "detail: Could not open extension control file");
+    assert_says(run, 3, "extension \"mine\" is not available");
     assert_says(run, 3, "It belongs to the schema's PROCEDURAL LANGUAGE mine.");
 }
