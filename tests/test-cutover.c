@@ -226,6 +226,7 @@ interrupt(const struct moved *m)
 static void
 refuse_strays(const struct moved *m)
 {
+    const char *go_on = moves_path(server_tmp_dir(), "go-on");
     struct server_program strays;
     struct server_run run;
 
@@ -237,13 +238,14 @@ refuse_strays(const struct moved *m)
                " nap");
     strays = server_program_start((const char *const[]){
         "sh", "-c",
-        "until \"$0/psql\" -qXAt -d \"$2\" -c \"SELECT 1 FROM pghaul.cutover"
-        " WHERE step = 'drain' AND done IS NOT NULL\" 2>&1 | grep -qx 1;"
-        " do :; done; for i in 1 2 3 4 5 6 7 8; do \"$0/psql\" -qX -d \"$1\""
-        " -c \"BEGIN READ WRITE; UPDATE a SET n = n WHERE i = $i; COMMIT\";"
+        "touch \"$3\"; until \"$0/psql\" -qXAt -d \"$2\" -c \"SELECT 1 FROM"
+        " pghaul.cutover WHERE step = 'read-only' AND done IS NOT NULL\" 2>&1"
+        " | grep -qx 1; do :; done; while [ -e \"$3\" ]; do \"$0/psql\" -qX -d"
+        " \"$1\" -c 'BEGIN READ WRITE; UPDATE a SET n = n WHERE i = 1; COMMIT';"
         " done",
-        server_bin_dir(), m->source, m->target, NULL});
+        server_bin_dir(), m->source, m->target, go_on, NULL});
     run = cutover(*m, "--writers", "terminate");
+    unlink(go_on);
     server_program_wait(&strays);
     assert_says(&run, 6, "after it was read only");
     assert_says(&run, 6, "it can be written to");
